@@ -1,0 +1,157 @@
+//! The wire form of a message: the octets as stored, with every line end made CR LF (RFC 937, "Message
+//! Length"; `DECISIONS` 18 and 20).
+//!
+//! An LF without a CR before it gets one. Nothing else is touched: not a dot, not a NUL, not a lone CR, not a
+//! missing last line end. A message of no octets at all becomes one empty line, since a length of zero would
+//! say that it does not exist.
+//!
+//! [`length`], [`Counter`] and [`Encoder`] agree to the octet for any message, however it is split.
+
+use memchr::memchr_iter;
+
+const EMPTY: &[u8] = b"\r\n";
+
+/// The length on the wire, in octets, of a whole stored message.
+///
+/// ```
+/// assert_eq!(pop2::wire::length(b"Subject: bone\n\nWoof.\n"), 24);
+/// assert_eq!(pop2::wire::length(b""), 2);
+/// ```
+#[must_use]
+pub fn length(stored: &[u8]) -> u64 {
+    let mut counter = Counter::default();
+    counter.count(stored);
+    counter.length()
+}
+
+/// The length on the wire of a message that comes in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Counter {
+    octets: u64,
+    after_cr: bool,
+}
+
+impl Counter {
+    /// Counts the next piece of the stored message.
+    pub fn count(&mut self, stored: &[u8]) {
+        let bare = memchr_iter(b'\n', stored).filter(|&at| !follows_cr(stored, at, self.after_cr)).count();
+        self.octets += (stored.len() + bare) as u64;
+        self.after_cr = ends_in_cr(stored, self.after_cr);
+    }
+
+    /// The length on the wire, in octets, of what was counted, if nothing follows.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        if self.octets == 0 { EMPTY.len() as u64 } else { self.octets }
+    }
+}
+
+/// Converts a stored message to its wire form, piece by piece.
+///
+/// ```
+/// let (mut encoder, mut wire) = (pop2::wire::Encoder::default(), Vec::new());
+/// encoder.encode(b"one\ntwo\r", &mut wire);
+/// encoder.encode(b"\n", &mut wire);
+/// encoder.finish(&mut wire);
+/// assert_eq!(wire, b"one\r\ntwo\r\n");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Encoder {
+    begun: bool,
+    after_cr: bool,
+}
+
+impl Encoder {
+    /// Appends the wire form of the next piece of the stored message to `wire`: at most twice its octets.
+    pub fn encode(&mut self, stored: &[u8], wire: &mut Vec<u8>) {
+        self.begun |= !stored.is_empty();
+        let mut done = 0;
+        for at in memchr_iter(b'\n', stored) {
+            if !follows_cr(stored, at, self.after_cr) {
+                wire.extend_from_slice(stored.get(done..at).unwrap_or_default());
+                wire.push(b'\r');
+                done = at;
+            }
+        }
+        wire.extend_from_slice(stored.get(done..).unwrap_or_default());
+        self.after_cr = ends_in_cr(stored, self.after_cr);
+    }
+
+    /// Appends what a message without octets needs.
+    pub fn finish(self, wire: &mut Vec<u8>) {
+        if !self.begun {
+            wire.extend_from_slice(EMPTY);
+        }
+    }
+}
+
+/// Whether the octet before `at` is a CR; `after_cr` speaks for the piece before this one.
+fn follows_cr(stored: &[u8], at: usize, after_cr: bool) -> bool {
+    match at.checked_sub(1) {
+        Some(before) => stored.get(before) == Some(&b'\r'),
+        None => after_cr,
+    }
+}
+
+fn ends_in_cr(stored: &[u8], after_cr: bool) -> bool {
+    stored.last().map_or(after_cr, |&last| last == b'\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+        let (mut encoder, mut wire) = (Encoder::default(), Vec::new());
+        pieces.into_iter().for_each(|piece| encoder.encode(piece, &mut wire));
+        encoder.finish(&mut wire);
+        wire
+    }
+
+    #[test]
+    fn decision_18_only_line_ends_change() {
+        for (stored, wire) in [
+            (&b"a\nb"[..], &b"a\r\nb"[..]),
+            (b"a\r\nb\r\n", b"a\r\nb\r\n"),
+            (b"a\r\nb\nc\rd\r\r\n", b"a\r\nb\r\nc\rd\r\r\n"),
+            (b"\n\n\n", b"\r\n\r\n\r\n"),
+            (b".\n..\nFrom me\n", b".\r\n..\r\nFrom me\r\n"),
+            (b"\0\xff\r", b"\0\xff\r"),
+        ] {
+            assert_eq!(encoded([stored]), wire);
+            assert_eq!(length(stored), wire.len() as u64);
+        }
+    }
+
+    #[test]
+    fn decision_20_no_octets_are_one_empty_line() {
+        assert_eq!(encoded([]), b"\r\n");
+        assert_eq!(encoded([&b""[..], b""]), b"\r\n");
+        assert_eq!(length(b""), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn length_and_conversion_agree_for_any_message_split_anywhere(
+            pieces in prop::collection::vec(
+                prop::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), any::<u8>()], 0..40), 0..12),
+        ) {
+            let whole = pieces.concat();
+            let wire = encoded(pieces.iter().map(Vec::as_slice));
+            prop_assert_eq!(&wire, &encoded([whole.as_slice()]));
+            prop_assert_eq!(wire.len() as u64, length(&whole));
+
+            let mut counter = Counter::default();
+            pieces.iter().for_each(|piece| counter.count(piece));
+            prop_assert_eq!(counter.length(), wire.len() as u64);
+
+            prop_assert!(memchr_iter(b'\n', &wire).all(|at| follows_cr(&wire, at, false)), "a bare LF is left");
+            if !whole.is_empty() {
+                let strip = |octets: &[u8]| String::from_utf8_lossy(octets).replace("\r\n", "\n");
+                prop_assert_eq!(strip(&wire), strip(&whole), "something other than a line end changed");
+            }
+        }
+    }
+}
