@@ -144,7 +144,9 @@ mod tests {
             prop_assert_eq!(wire.len() as u64, length(&whole));
 
             let mut counter = Counter::default();
-            pieces.iter().for_each(|piece| counter.count(piece));
+            for piece in &pieces {
+                counter.count(piece);
+            }
             prop_assert_eq!(counter.length(), wire.len() as u64);
 
             prop_assert!(memchr_iter(b'\n', &wire).all(|at| follows_cr(&wire, at, false)), "a bare LF is left");
