@@ -1,0 +1,96 @@
+//! The calls that change a disk, each a step at which a test may kill the process or have the call fail.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{self, Write},
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
+
+use rustix::{
+    fs::{AtFlags, Mode, OFlags, RenameFlags},
+    io::Errno,
+};
+
+/// Opens a folder in `parent`, following no link.
+pub(crate) fn open_folder(parent: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(parent, name.as_ref(), flags, Mode::empty())?)
+}
+
+/// Opens a folder by a path that the operator has given, whose links are the operator's.
+pub(crate) fn open_base(path: &Path) -> io::Result<OwnedFd> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+/// Makes a folder in `parent` where there is none, durably, for its owner alone; and opens it.
+pub(crate) fn make_folder(parent: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<OwnedFd> {
+    step()?;
+    match rustix::fs::mkdirat(&parent, name.as_ref(), Mode::RWXU) {
+        Ok(()) => sync(&parent)?,
+        Err(Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    open_folder(parent, name)
+}
+
+/// Makes a file that did not exist, for its owner alone.
+pub(crate) fn make_file(folder: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<File> {
+    step()?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(folder, name.as_ref(), flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+pub(crate) fn write(file: &mut File, octets: &[u8]) -> io::Result<()> {
+    #[cfg(feature = "faults")]
+    if let Some(short) = crate::faults::short_write(octets) {
+        file.write_all(short)?;
+        return Err(Errno::NOSPC.into());
+    }
+    step()?;
+    file.write_all(octets)
+}
+
+/// Waits until a file's octets, or a folder's names, are on the disk.
+pub(crate) fn sync(what: impl AsFd) -> io::Result<()> {
+    step()?;
+    Ok(rustix::fs::fsync(what)?)
+}
+
+/// Gives a file another place, where nothing is.
+pub(crate) fn rename(from: impl AsFd, old: &OsStr, to: impl AsFd, new: &OsStr) -> io::Result<()> {
+    step()?;
+    match rustix::fs::renameat_with(&from, old, &to, new, RenameFlags::NOREPLACE) {
+        // Some file systems know no flags here.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            rustix::fs::linkat(&from, old, to, new, AtFlags::empty())?;
+            step()?;
+            Ok(rustix::fs::unlinkat(from, old, AtFlags::empty())?)
+        }
+        result => Ok(result?),
+    }
+}
+
+/// Removes a file; false where it was gone.
+pub(crate) fn unlink(folder: impl AsFd, name: &OsStr) -> io::Result<bool> {
+    step()?;
+    match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(feature = "faults")]
+fn step() -> io::Result<()> {
+    crate::faults::step()
+}
+
+#[cfg(not(feature = "faults"))]
+#[allow(clippy::unnecessary_wraps)] // it fails where a test wants it to
+fn step() -> io::Result<()> {
+    Ok(())
+}

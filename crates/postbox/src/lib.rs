@@ -1,0 +1,85 @@
+//! Where mail lives.
+//!
+//! - [`Postbox`] is one account's folders, [`Mailbox`] one selected folder: a snapshot whose messages keep
+//!   their numbers until it is released. [`Message`] is one of them, held open.
+//! - [`maildir`] and [`memory`] are stores; [`chain`] is several in order, taken for one.
+//! - [`Location`] is what a configuration says of where mail lives, and [`Store`] any of the kinds it may name.
+//!
+//! Every store passes the same battery of tests, in `tests/battery`.
+#![forbid(unsafe_code)]
+
+use std::{collections::BTreeSet, future::Future, num::NonZeroU32};
+
+use tokio::io::AsyncRead;
+
+pub mod chain;
+mod disk;
+mod error;
+#[cfg(feature = "faults")]
+pub mod faults;
+mod folder;
+mod location;
+pub mod maildir;
+pub mod memory;
+mod message;
+mod store;
+
+pub use error::Error;
+pub use folder::{FolderName, FolderNameError};
+pub use location::{Location, LocationError};
+pub use message::{Message, Octets};
+pub use store::{Selected, Store};
+
+/// The numbers of messages to be deleted.
+pub type Marks = BTreeSet<NonZeroU32>;
+
+/// One account's folders.
+pub trait Postbox: Send + Sync {
+    /// What selecting gives.
+    type Mailbox: Mailbox;
+
+    /// Selects a folder: a snapshot of what it holds now. One that does not exist is empty, and is not made.
+    fn select(&self, folder: &FolderName) -> impl Future<Output = Result<Self::Mailbox, Error>> + Send;
+
+    /// Delivers a message into a folder, which is made where it does not exist. The message is durable when
+    /// this returns: written and synced, with its place. Where it fails, or is dropped, nothing is visible.
+    fn deliver<R: AsyncRead + Unpin + Send>(
+        &self,
+        folder: &FolderName,
+        message: R,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// One selected folder. Others may select it at the same time, and deliver into it, and delete from it: its
+/// numbers stay what they are. Dropping it without [`release`](Mailbox::release) changes nothing.
+pub trait Mailbox: Send {
+    /// The messages that it had when it was selected; they are numbered from 1.
+    fn count(&self) -> u32;
+
+    /// A message, held so that its length and its octets stay what they are whatever happens in the folder;
+    /// `None` where it is gone.
+    fn message(&mut self, number: NonZeroU32) -> impl Future<Output = Result<Option<Message>, Error>> + Send;
+
+    /// Deletes what is marked and lets go of the folder. What is gone already counts as deleted.
+    fn release(self, marks: &Marks) -> impl Future<Output = Released> + Send;
+}
+
+/// How a release went.
+#[derive(Debug, Default)]
+pub struct Released {
+    /// How many marked messages could not be deleted and are still there.
+    pub kept: usize,
+    /// Why; several messages may share a fault.
+    pub faults: Vec<Error>,
+}
+
+impl Released {
+    fn keep(&mut self, fault: Error) {
+        self.kept += 1;
+        self.faults.push(fault);
+    }
+
+    fn all_kept(marks: &Marks, fault: Error) -> Self {
+        Self { kept: marks.len(), faults: vec![fault] }
+    }
+}

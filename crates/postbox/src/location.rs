@@ -1,0 +1,132 @@
+//! What a configuration says of where mail lives: `kind:path`, with `{user}` for the account's name.
+
+use std::{
+    ffi::OsString,
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    Store,
+    maildir::{Doubts, Maildir},
+};
+
+const USER: &str = "{user}";
+
+/// Where the mail of every account lives, such as `maildir:/var/mail/{user}`.
+///
+/// What stands before the part with `{user}` is the operator's, and its links are followed; from there on
+/// none is, so no account's owner can lead the server into another's mail.
+#[derive(Debug, Clone)]
+pub struct Location {
+    base: PathBuf,
+    parts: Vec<String>,
+    doubts: Arc<Doubts>,
+}
+
+/// Why a text is no location.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LocationError {
+    /// No kind, or one that there is not.
+    #[error("{0:?} is no place for mail; write maildir:PATH")]
+    Kind(String),
+    /// Every account would have the same mail.
+    #[error("{0:?} names the same place for every account; put {USER} where the account's name goes")]
+    NoUser(String),
+    /// A part after `{user}` would lead elsewhere.
+    #[error("{0:?} has .. in or after the part with {USER}; write the path without it")]
+    Dots(String),
+}
+
+impl Location {
+    /// Reads a location. A relative path starts from the folder `from`.
+    pub fn parse(text: &str, from: &Path) -> Result<Self, LocationError> {
+        let Some(("maildir", path)) = text.split_once(':') else {
+            return Err(LocationError::Kind(text.to_owned()));
+        };
+        let whole = from.join(path);
+        let (mut base, mut parts) = (PathBuf::new(), Vec::new());
+        for component in whole.components() {
+            // `text` is UTF-8, and so is every component that comes from it.
+            let part = component.as_os_str().to_string_lossy();
+            let names_user = part.contains(USER) && !is_in(from, &base, component);
+            if parts.is_empty() && !names_user {
+                base.push(component);
+            } else if matches!(component, Component::ParentDir) {
+                return Err(LocationError::Dots(text.to_owned()));
+            } else {
+                parts.push(part.into_owned());
+            }
+        }
+        if parts.is_empty() {
+            return Err(LocationError::NoUser(text.to_owned()));
+        }
+        Ok(Self { base, parts, doubts: Arc::default() })
+    }
+
+    /// The folder above the accounts' mail.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The mail of one account; `None` where its name cannot be part of a path.
+    #[must_use]
+    pub fn postbox(&self, user: &str) -> Option<Store> {
+        if user.is_empty() || user.starts_with('.') || user.contains(['/', '\0']) {
+            return None;
+        }
+        let parts = self.parts.iter().map(|part| OsString::from(part.replace(USER, user))).collect();
+        Some(Store::Maildir(Maildir::below(self.base.clone(), parts, Arc::clone(&self.doubts))))
+    }
+}
+
+/// Whether `component`, next after `base`, is still one of `from`'s own.
+fn is_in(from: &Path, base: &Path, component: Component<'_>) -> bool {
+    from.starts_with(base.join(component))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location(text: &str) -> Result<(String, Vec<String>), LocationError> {
+        Location::parse(text, Path::new("/etc/doghouse")).map(|l| (l.base.display().to_string(), l.parts))
+    }
+
+    #[test]
+    fn the_part_with_the_user_begins_what_is_walked_without_links() {
+        for (text, base, parts) in [
+            ("maildir:mail/{user}", "/etc/doghouse/mail", &["{user}"][..]),
+            ("maildir:/home/{user}/Maildir", "/home", &["{user}", "Maildir"]),
+            ("maildir:/srv/mail/box-{user}/in/", "/srv/mail", &["box-{user}", "in"]),
+            ("maildir:../mail/{user}", "/etc/doghouse/../mail", &["{user}"]),
+        ] {
+            let expected = (base.to_owned(), parts.iter().map(|&part| part.to_owned()).collect());
+            assert_eq!(location(text), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_no_location_says_what_to_write() {
+        assert!(matches!(location("mail/{user}"), Err(LocationError::Kind(_))));
+        assert!(matches!(location("imap:mail/{user}"), Err(LocationError::Kind(_))));
+        assert!(matches!(location("maildir:/var/mail"), Err(LocationError::NoUser(_))));
+        assert!(matches!(location("maildir:/home/{user}/../x"), Err(LocationError::Dots(_))));
+    }
+
+    #[test]
+    fn a_folder_of_the_operator_may_be_called_like_the_placeholder() {
+        let location = Location::parse("maildir:mail/{user}", Path::new("/srv/{user}")).unwrap();
+        assert_eq!(location.base, Path::new("/srv/{user}/mail"));
+    }
+
+    #[test]
+    fn a_user_who_would_lead_elsewhere_has_no_mail() {
+        let location = Location::parse("maildir:mail/{user}", Path::new("/")).unwrap();
+        for user in ["", ".", "..", "a/b", "../fred", ".hidden", "a\0b"] {
+            assert!(location.postbox(user).is_none(), "{user:?}");
+        }
+        assert!(location.postbox("fred").is_some());
+    }
+}

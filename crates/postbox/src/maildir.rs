@@ -1,0 +1,113 @@
+//! Maildir, and the Maildir++ folders below it.
+//!
+//! A message is a file in `new` or `cur`; we rename none but our own deliveries, so it stays as other programs
+//! left it. Its number comes from its place in the order of delivery: the seconds at the start of its name,
+//! then the name. `,S=` in a name is the file's size and `,W=` its size with CR LF line ends; `,W=` is
+//! believed only while `,S=` is true. Every path below the account's root is walked by folder handles that
+//! follow no link.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::{Error, FolderName, Postbox};
+
+mod delivery;
+mod doubt;
+mod listing;
+mod name;
+mod place;
+mod snapshot;
+mod tmp;
+
+use delivery::Draft;
+pub(crate) use doubt::{Doubt, Doubts};
+use place::Place;
+pub use snapshot::Snapshot;
+
+/// How much of a message is taken from its source at a time, in octets.
+const PIECE: usize = 64 * 1024;
+
+/// An account whose mail is in a Maildir.
+#[derive(Debug, Clone)]
+pub struct Maildir {
+    root: Place,
+    doubts: Arc<Doubts>,
+}
+
+impl Maildir {
+    /// The Maildir at `path`, whose links are followed; below it none is. Nothing is made before a delivery.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self::below(path.into(), Vec::new(), Arc::default())
+    }
+
+    /// The Maildir that `parts` lead to from `base`, without following a link.
+    pub(crate) fn below(base: PathBuf, parts: Vec<OsString>, doubts: Arc<Doubts>) -> Self {
+        Self { root: Place::new(base, parts), doubts }
+    }
+
+    fn folder(&self, folder: &FolderName) -> Place {
+        if folder.is_inbox() {
+            self.root.clone()
+        } else {
+            self.root.join(format!(".{}", folder.parts().join(".")).into())
+        }
+    }
+}
+
+impl Postbox for Maildir {
+    type Mailbox = Snapshot;
+
+    async fn select(&self, folder: &FolderName) -> Result<Snapshot, Error> {
+        let (place, doubts) = (self.folder(folder), Arc::clone(&self.doubts));
+        blocking(move || Snapshot::take(&place, doubts)).await
+    }
+
+    async fn deliver<R: AsyncRead + Unpin + Send>(
+        &self,
+        folder: &FolderName,
+        mut message: R,
+    ) -> Result<(), Error> {
+        let (place, is_folder) = (self.folder(folder), !folder.is_inbox());
+        let mut draft = blocking(move || Draft::begin(&place, is_folder)).await?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let count = message.read(&mut piece).await.map_err(Error::Source)?;
+            if count == 0 {
+                break;
+            }
+            draft.write(piece.get(..count).unwrap_or_default())?;
+        }
+        blocking(move || draft.commit()).await
+    }
+}
+
+/// Does work that may wait for a disk on a thread that may wait.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let outcome = tokio::task::spawn_blocking(work).await;
+    outcome.unwrap_or_else(|stopped| {
+        Err(Error::Io {
+            action: "finish work on",
+            place: "a Maildir".into(),
+            source: io::Error::other(stopped),
+        })
+    })
+}
+
+/// An error of the system at a place.
+fn failed(action: &'static str, place: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Io { action, place: place.to_owned(), source }
+}
+
+/// One of a Maildir's three folders, or `None` where it does not exist.
+fn open_part(folder: &OwnedFd, part: &str, place: &Path) -> Result<Option<OwnedFd>, Error> {
+    place::existing(crate::disk::open_folder(folder, part), "open", &place.join(part))
+}

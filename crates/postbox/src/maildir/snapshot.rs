@@ -1,0 +1,185 @@
+//! A selected folder: numbers for the files that it held, found again where their names have changed.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs::File,
+    io,
+    num::NonZeroU32,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use rustix::{
+    fs::{FileType, Mode, OFlags, ResolveFlags},
+    io::Errno,
+};
+
+use super::{
+    Doubt, Doubts, blocking, failed,
+    listing::{Listing, Part},
+    name::{self, Claim},
+    open_part,
+    place::{self, Place},
+    tmp,
+};
+use crate::{Error, Mailbox, Marks, Message, Released, disk};
+
+/// Up to this size, in octets, a file is measured where we are: handing it to another thread takes longer.
+const SMALL: u64 = 64 * 1024;
+
+/// A Maildir's folder as it was when it was selected.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// `None` for a folder that does not exist.
+    folder: Option<OwnedFd>,
+    place: PathBuf,
+    listing: Listing,
+    doubts: Arc<Doubts>,
+}
+
+impl Snapshot {
+    pub(super) fn take(place: &Place, doubts: Arc<Doubts>) -> Result<Self, Error> {
+        let (folder, path) = (place.open()?, place.path());
+        let listing = match &folder {
+            Some(folder) => {
+                tmp::sweep(folder, &path);
+                Listing::read(folder, &path)?
+            }
+            None => Listing::default(),
+        };
+        Ok(Self { folder, place: path, listing, doubts })
+    }
+
+    /// Opens a message's file, wherever another program has moved it; `None` where it is gone.
+    fn open(&self, number: NonZeroU32) -> Result<Option<(File, Vec<u8>)>, Error> {
+        let (Some(folder), Some((part, name))) = (&self.folder, self.listing.get(number)) else {
+            return Ok(None);
+        };
+        if let Some(file) = self.open_file(folder, part, name)? {
+            return Ok(Some((file, name.to_vec())));
+        }
+        let now = Listing::read(folder, &self.place)?;
+        let moved = now.iter().find(|(_, other)| name::unique(other) == name::unique(name));
+        let Some((part, name)) = moved else { return Ok(None) };
+        Ok(self.open_file(folder, part, name)?.map(|file| (file, name.to_vec())))
+    }
+
+    fn open_file(&self, folder: &OwnedFd, part: Part, name: &[u8]) -> Result<Option<File>, Error> {
+        let place = || self.place.join(part.as_str()).join(OsStr::from_bytes(name));
+        let opened = place::existing(open_beneath(folder, part, name), "open", &place())?;
+        let Some(file) = opened else { return Ok(None) };
+        let status = rustix::fs::fstat(&file).map_err(|error| failed("examine", &place())(error.into()))?;
+        if FileType::from_raw_mode(status.st_mode) == FileType::RegularFile {
+            Ok(Some(file.into()))
+        } else {
+            Err(Error::Strange { place: place(), what: "not a file" })
+        }
+    }
+
+    /// Deletes the marked files; those that were renamed meanwhile are found again, all in one reading.
+    fn delete(&self, marks: &Marks) -> Released {
+        let Some(folder) = &self.folder else { return Released::default() };
+        let mut released = Released::default();
+        let mut moved = BTreeSet::new();
+        let parts = match Parts::open(folder, &self.place) {
+            Ok(parts) => parts,
+            Err(error) => return Released::all_kept(marks, error),
+        };
+        for (part, name) in marks.iter().filter_map(|&number| self.listing.get(number)) {
+            match parts.delete(part, name) {
+                Ok(true) => {}
+                Ok(false) => {
+                    moved.insert(name::unique(name));
+                }
+                Err(error) => released.keep(failed("delete", &self.place.join(part.as_str()))(error)),
+            }
+        }
+        if moved.is_empty() {
+            return released;
+        }
+        match Listing::read(folder, &self.place) {
+            Ok(now) => {
+                for (part, name) in now.iter().filter(|(_, name)| moved.contains(name::unique(name))) {
+                    if let Err(error) = parts.delete(part, name) {
+                        released.keep(failed("delete", &self.place.join(part.as_str()))(error));
+                    }
+                }
+            }
+            Err(error) => {
+                released.kept += moved.len();
+                released.faults.push(error);
+            }
+        }
+        released
+    }
+}
+
+impl Mailbox for Snapshot {
+    fn count(&self) -> u32 {
+        self.listing.len()
+    }
+
+    async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {
+        let Some((file, name)) = self.open(number)? else { return Ok(None) };
+        let place = self.place.join(OsStr::from_bytes(&name));
+        let size = file.metadata().map_err(failed("examine", &place))?.len();
+        let claimed = Claim::of(&name).and_then(|claim| claim.wire_length(size));
+        if let Some(length) = claimed
+            && !self.doubts.about(&name)
+        {
+            let doubt = Doubt::new(Arc::clone(&self.doubts), &name);
+            return Ok(Some(Message::with_claimed_length(file, size, length, doubt)));
+        }
+        let measure = move || Message::from_file(file, size).map_err(failed("read", &place));
+        let message = if size <= SMALL { measure() } else { blocking(measure).await };
+        message.map(Some)
+    }
+
+    async fn release(self, marks: &Marks) -> Released {
+        if marks.is_empty() {
+            return Released::default();
+        }
+        let own_marks = marks.clone();
+        let done = blocking(move || Ok(self.delete(&own_marks))).await;
+        done.unwrap_or_else(|error| Released::all_kept(marks, error))
+    }
+}
+
+/// `new` and `cur`, as far as they exist.
+struct Parts {
+    new: Option<OwnedFd>,
+    cur: Option<OwnedFd>,
+}
+
+impl Parts {
+    fn open(folder: &OwnedFd, place: &std::path::Path) -> Result<Self, Error> {
+        let open = |part: Part| open_part(folder, part.as_str(), place);
+        Ok(Self { new: open(Part::New)?, cur: open(Part::Cur)? })
+    }
+
+    /// Deletes a file; false where it is not there.
+    fn delete(&self, part: Part, name: &[u8]) -> io::Result<bool> {
+        let folder = match part {
+            Part::New => &self.new,
+            Part::Cur => &self.cur,
+        };
+        folder.as_ref().map_or(Ok(false), |folder| disk::unlink(folder, OsStr::from_bytes(name)))
+    }
+}
+
+/// Opens a message's file for reading without following a link and without waiting for a pipe's writer.
+fn open_beneath(folder: &OwnedFd, part: Part, name: &[u8]) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let path = [part.as_str().as_bytes(), b"/", name].concat();
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    match rustix::fs::openat2(folder, path.as_slice(), flags, Mode::empty(), resolve) {
+        // A kernel before 5.6, or a sandbox that does not know the call.
+        Err(Errno::NOSYS | Errno::PERM) => {
+            let part = disk::open_folder(folder, part.as_str())?;
+            Ok(rustix::fs::openat(part, name, flags, Mode::empty())?)
+        }
+        result => Ok(result?),
+    }
+}

@@ -1,0 +1,74 @@
+//! Any kind of store that a configuration may name, behind the same two traits.
+
+use std::num::NonZeroU32;
+
+use tokio::io::AsyncRead;
+
+use crate::{
+    Error, FolderName, Mailbox, Marks, Message, Postbox, Released,
+    maildir::{self, Maildir},
+    memory::{self, Memory},
+};
+
+/// An account's folders in one store of any kind.
+#[derive(Debug)]
+pub enum Store {
+    /// In memory.
+    Memory(Memory),
+    /// In a Maildir and the Maildir++ folders below it.
+    Maildir(Maildir),
+}
+
+/// A folder of a [`Store`], selected.
+#[derive(Debug)]
+pub enum Selected {
+    /// In memory.
+    Memory(memory::Snapshot),
+    /// In a Maildir.
+    Maildir(maildir::Snapshot),
+}
+
+impl Postbox for Store {
+    type Mailbox = Selected;
+
+    async fn select(&self, folder: &FolderName) -> Result<Selected, Error> {
+        match self {
+            Self::Memory(memory) => memory.select(folder).await.map(Selected::Memory),
+            Self::Maildir(maildir) => maildir.select(folder).await.map(Selected::Maildir),
+        }
+    }
+
+    async fn deliver<R: AsyncRead + Unpin + Send>(
+        &self,
+        folder: &FolderName,
+        message: R,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Memory(memory) => memory.deliver(folder, message).await,
+            Self::Maildir(maildir) => maildir.deliver(folder, message).await,
+        }
+    }
+}
+
+impl Mailbox for Selected {
+    fn count(&self) -> u32 {
+        match self {
+            Self::Memory(snapshot) => snapshot.count(),
+            Self::Maildir(snapshot) => snapshot.count(),
+        }
+    }
+
+    async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {
+        match self {
+            Self::Memory(snapshot) => snapshot.message(number).await,
+            Self::Maildir(snapshot) => snapshot.message(number).await,
+        }
+    }
+
+    async fn release(self, marks: &Marks) -> Released {
+        match self {
+            Self::Memory(snapshot) => snapshot.release(marks).await,
+            Self::Maildir(snapshot) => snapshot.release(marks).await,
+        }
+    }
+}
