@@ -1,0 +1,54 @@
+//! What can go wrong with the users file.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::passwd_file::{Faults, NameFault};
+
+/// Why the users file was not read or not changed.
+///
+/// The text is whole in itself: it names the file and the remedy, and holds no password and no hash.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Lines of the file are not what they have to be; nothing of the file was taken.
+    #[error("{}: {faults}", path.display())]
+    Syntax {
+        /// The users file.
+        path: PathBuf,
+        /// Every such line.
+        faults: Faults,
+    },
+    /// The system refused something.
+    #[error("cannot {what} {}: {cause}", path.display())]
+    Io {
+        /// What was to be done, as a verb.
+        what: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        cause: io::Error,
+    },
+    /// The name given for a new user cannot be one.
+    #[error(transparent)]
+    Name(#[from] NameFault),
+    /// A user of this name is in the file already.
+    #[error("there is a user {0} already; change the password instead")]
+    Exists(String),
+    /// No user of this name is in the file.
+    #[error("there is no user {0} in the file")]
+    Unknown(String),
+    /// The new password is empty.
+    #[error("a password cannot be empty")]
+    EmptyPassword,
+    /// The new password could never arrive over POP2 (RFC 937, formal syntax: seven bits, and no line end).
+    #[error("a password is made of ASCII characters, without NUL and line ends: POP2 carries no other")]
+    UnsendablePassword,
+    /// The new password could not be hashed.
+    #[error("cannot hash the password: {0}")]
+    Hash(argon2::password_hash::Error),
+    /// The system gave no random octets for the key of this process.
+    #[error("the system gives no random octets: {0}")]
+    Random(getrandom::Error),
+}

@@ -1,0 +1,61 @@
+//! The key of this process, under which names and passwords are kept and compared.
+
+use blake2::Blake2sMac256;
+use blake2::digest::{FixedOutput as _, KeyInit as _, Update as _};
+use pop2::Secret;
+use zeroize::Zeroizing;
+
+/// A message authentication code of 256 bits.
+pub(super) type Mac = [u8; 32];
+
+/// Random octets that nobody outside this process knows and that end with it.
+pub(super) struct Key(Zeroizing<[u8; 32]>);
+
+impl Key {
+    pub(super) fn random() -> Result<Self, getrandom::Error> {
+        let mut octets = Zeroizing::new([0; 32]);
+        getrandom::fill(octets.as_mut())?;
+        Ok(Self(octets))
+    }
+
+    /// What stands in memory for a user and a password that were right together.
+    pub(super) fn login(&self, user: &str, password: &Secret) -> Mac {
+        // The length keeps "ab" with "c" apart from "a" with "bc".
+        self.mac(&[b"login", &user.len().to_le_bytes(), user.as_bytes(), password.expose()])
+    }
+
+    /// One of `choices`, always the same for a name; zero where there is none to choose.
+    pub(super) fn pick(&self, user: &str, choices: usize) -> usize {
+        let [a, b, c, d, ..] = self.mac(&[b"pick", user.as_bytes()]);
+        u32::from_le_bytes([a, b, c, d]) as usize % choices.max(1)
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> Mac {
+        let mut mac = Blake2sMac256::new(&(*self.0).into());
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize_fixed().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_of_one_user_one_password_and_one_process() {
+        let key = Key::random().unwrap();
+        let login = |user, password| key.login(user, &Secret::from(password));
+        assert_eq!(login("ab", "c"), login("ab", "c"));
+        for (user, password) in [("a", "bc"), ("abc", ""), ("ac", "c"), ("ab", "d"), ("", "abc")] {
+            assert_ne!(login("ab", "c"), login(user, password));
+        }
+        assert_ne!(login("ab", "c"), Key::random().unwrap().login("ab", &Secret::from("c")));
+    }
+
+    #[test]
+    fn there_is_nothing_to_pick_from_nothing() {
+        assert_eq!(Key::random().unwrap().pick("ab", 0), 0);
+    }
+}

@@ -1,0 +1,242 @@
+//! Who may log in: the users file, its password schemes and the check of a login.
+//!
+//! - [`passwd_file`]: reads the file and changes it in memory.
+//! - [`edit()`]: changes it on disk.
+//! - [`Accounts`]: the file as a running server uses it.
+
+mod edit;
+mod error;
+mod keyed;
+pub mod passwd_file;
+mod scheme;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread;
+use std::time::Duration;
+
+use pop2::Secret;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+pub use self::edit::edit;
+pub use self::error::Error;
+use self::keyed::Key;
+pub use self::passwd_file::{PasswdFile, Warning};
+use self::scheme::Hash;
+pub use self::scheme::Locked;
+use self::table::{Credential, Table, Version};
+
+/// The accounts of a users file. A clone is the same accounts.
+///
+/// Every login looks whether the file has changed since, by its inode, size and times, and reads it anew if so; what
+/// [`edit()`] writes therefore holds from the next login on. A changed file with a fault is logged once, and the
+/// accounts stay as they were.
+#[derive(Clone)]
+pub struct Accounts(Arc<Shared>);
+
+struct Shared {
+    path: PathBuf,
+    remember: Duration,
+    key: Key,
+    /// Checked against where the file has no account that could stand in for an unknown user.
+    nobody: Arc<Credential>,
+    /// One permit a core: more hashes at once would only make each other slow, and take their memory.
+    cores: Arc<Semaphore>,
+    table: RwLock<Arc<Table>>,
+    /// The version of the file that a fault was logged for. Held while the file is read anew.
+    refused: Mutex<Option<Refusal>>,
+}
+
+/// The file's version, or that it was not there.
+type Refusal = Option<Version>;
+
+/// A user whose password was right. Nothing but [`Accounts::check`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    user: String,
+}
+
+impl Verified {
+    /// The user's name: visible ASCII characters that can be the name of a folder.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+}
+
+/// A login that was not accepted. It does not say why, because nobody may be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("login refused")]
+pub struct Refused;
+
+impl Accounts {
+    /// Reads a users file, and remembers right passwords for `remember`; zero is never.
+    ///
+    /// What is remembered is a keyed hash in memory, one a user, that is gone with the process and with any change
+    /// of the file. It saves a client that logs in often the cost of the password's own hash.
+    pub fn load(path: &Path, remember: Duration) -> Result<Self, Error> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self(Arc::new(Shared {
+            path: path.to_owned(),
+            remember,
+            key: Key::random().map_err(Error::Random)?,
+            nobody: Arc::new(Credential::new(Hash::of_nobody())),
+            cores: Arc::new(Semaphore::new(cores)),
+            table: RwLock::new(Arc::new(Table::load(path)?)),
+            refused: Mutex::new(None),
+        })))
+    }
+
+    /// Checks a login: whether one of the passwords is the user's.
+    ///
+    /// The passwords are what one line from the client may mean, and together they are one attempt. A wrong
+    /// password, an unknown user and a locked account get the same answer after the same work, done on threads that
+    /// may block.
+    pub async fn check(&self, user: &str, candidates: &[Secret]) -> Result<Verified, Refused> {
+        let shared = &self.0;
+        self.notice_change().await;
+        let table = shared.table();
+        let real = table.credential(user);
+        let stand_in = table.stand_in(user, &shared.key).unwrap_or(&shared.nobody);
+        let credential = Arc::clone(real.unwrap_or(stand_in));
+        let logins: Vec<_> = candidates.iter().map(|password| shared.key.login(user, password)).collect();
+        let verified = Verified { user: user.to_owned() };
+        if credential.remembers(&logins, shared.remember) && real.is_some() {
+            return Ok(verified);
+        }
+        // The permit goes with the work, which goes on when the session is gone.
+        let permit = Arc::clone(&shared.cores).acquire_owned().await.map_err(|_| Refused)?;
+        let work = {
+            let (credential, candidates) = (Arc::clone(&credential), candidates.to_vec());
+            move || {
+                let right = credential.verify(&candidates);
+                drop(permit);
+                right
+            }
+        };
+        match blocking(work).await.flatten() {
+            Some(right) if real.is_some() => {
+                if let Some(&login) = logins.get(right)
+                    && !shared.remember.is_zero()
+                {
+                    credential.remember(login);
+                }
+                Ok(verified)
+            }
+            _ => Err(Refused),
+        }
+    }
+
+    /// Reads the file anew, changed or not, and forgets the remembered passwords. It blocks on the disk.
+    ///
+    /// # Errors
+    /// The file could not be read or has a fault; the accounts stay as they were.
+    pub fn reload(&self) -> Result<(), Error> {
+        let mut refused = self.0.refused();
+        let version = Version::of(&self.0.path);
+        let loaded = Table::load(&self.0.path);
+        // The caller tells of the fault; the next login need not.
+        *refused = loaded.is_err().then_some(version);
+        self.0.put_in_force(loaded?);
+        Ok(())
+    }
+
+    /// The accounts that a mistake in the file locks, in the order of the file. Those of every later version of the
+    /// file are logged when it is read.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.0.table().warnings.clone()
+    }
+
+    /// How many accounts there are, locked ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.table().names.len()
+    }
+
+    /// Whether there is no account.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The users' names, in the order of the file.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0.table().names.clone()
+    }
+
+    /// Whether there is an account of this name, locked or not.
+    #[must_use]
+    pub fn contains(&self, user: &str) -> bool {
+        self.0.table().contains(user)
+    }
+
+    /// Sees to it that a changed file is read before the next login is checked.
+    async fn notice_change(&self) {
+        // One look at an inode that is always in memory, which is less than changing threads for it.
+        if Version::of(&self.0.path) != Some(self.0.table().version) {
+            let shared = Arc::clone(&self.0);
+            blocking(move || shared.read_anew()).await;
+        }
+    }
+}
+
+impl fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Accounts({}, {} accounts)", self.0.path.display(), self.len())
+    }
+}
+
+impl Shared {
+    fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<Refusal>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the file if it is another version than the one in force. One that fails is tried again at the next
+    /// login, since the cause may pass, but is logged once.
+    fn read_anew(&self) {
+        let mut refused = self.refused();
+        let version = Version::of(&self.path);
+        if version == Some(self.table().version) {
+            return;
+        }
+        match Table::load(&self.path) {
+            Ok(table) => {
+                *refused = None;
+                self.put_in_force(table);
+            }
+            Err(error) if *refused != Some(version) => {
+                *refused = Some(version);
+                tracing::error!(%error, "the users file has changed and is refused; the accounts stay as they were");
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn put_in_force(&self, table: Table) {
+        for warning in &table.warnings {
+            tracing::warn!(users = %self.path.display(), %warning, "an account is locked by a mistake");
+        }
+        tracing::info!(users = %self.path.display(), accounts = table.names.len(), "users file read");
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
+}
+
+/// Does the work on a thread that may block; `None` if the work panicked or the runtime is ending.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    spawn_blocking(work)
+        .await
+        .inspect_err(|error| tracing::error!(%error, "work on the users file came to no end"))
+        .ok()
+}

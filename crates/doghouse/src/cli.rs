@@ -1,0 +1,96 @@
+//! The command line. Help comes from these definitions, and so will the man page and completions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::DEFAULT_PATH;
+
+/// A mailbox server that speaks POP2 (RFC 937).
+#[derive(Debug, Parser)]
+#[command(name = "doghouse", version, about, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What doghouse can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve mail until told to stop (SIGTERM, SIGINT); SIGHUP reads configuration and users again
+    Serve(ConfigFile),
+    /// Say everything that is wrong with a set-up, and what to do about it
+    Check(ConfigFile),
+    /// Deliver a message from standard input into a user's mail; an MTA can use this
+    Deliver(Deliver),
+    /// Add, change, remove and list users
+    #[command(subcommand)]
+    User(User),
+    /// Show it all at work: a mailbox in a temporary folder, a server, and a client that fetches from it
+    Demo(Demo),
+}
+
+/// Which configuration.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigFile {
+    /// The configuration file
+    #[arg(short, long = "config", value_name = "FILE", default_value = DEFAULT_PATH)]
+    pub path: PathBuf,
+}
+
+/// `doghouse deliver`
+#[derive(Debug, Args)]
+pub struct Deliver {
+    /// Whose mail it is
+    #[arg(value_name = "USER")]
+    pub user: String,
+    /// The folder, which is made where it does not exist; the default mailbox without this
+    #[arg(short, long, value_name = "NAME")]
+    pub folder: Option<String>,
+    /// Which configuration
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// `doghouse user`
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Add a user
+    Add(SetPassword),
+    /// Give a user another password
+    Passwd(SetPassword),
+    /// Remove a user; the mail stays
+    Remove {
+        /// The user
+        #[arg(value_name = "USER")]
+        user: String,
+        /// Which configuration
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// List the users
+    List(ConfigFile),
+}
+
+/// A user, and where the new password comes from.
+#[derive(Debug, Args)]
+pub struct SetPassword {
+    /// The user
+    #[arg(value_name = "USER")]
+    pub user: String,
+    /// Take the password from the first line of standard input instead of asking for it
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Which configuration
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// `doghouse demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// End after the fetch: with 0 where everything came as it is stored, else not
+    #[arg(long)]
+    pub once: bool,
+}

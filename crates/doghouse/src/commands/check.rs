@@ -1,0 +1,131 @@
+//! `doghouse check`: everything that is wrong with a set-up, in one go.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use postbox::{FolderName, Mailbox, Postbox};
+use tokio::net::TcpListener;
+
+use crate::{
+    accounts::Accounts,
+    config::Config,
+    daemon::StartError,
+    exit::{self, Failure, OrExit},
+    house,
+};
+
+/// What was found, to be said in the order of the configuration.
+#[derive(Debug, Default)]
+struct Report {
+    lines: Vec<String>,
+    faults: usize,
+}
+
+impl Report {
+    fn fault(&mut self, what: impl fmt::Display) {
+        self.lines.push(format!("fault: {what}"));
+        self.faults += 1;
+    }
+
+    fn warning(&mut self, what: impl fmt::Display) {
+        self.lines.push(format!("warning: {what}"));
+    }
+
+    fn good(&mut self, what: impl fmt::Display) {
+        self.lines.push(format!("ok: {what}"));
+    }
+}
+
+pub(super) async fn run(path: &Path) -> Result<(), Failure> {
+    let config = Config::load(path).or_exit(exit::CONFIG)?;
+    let mut report = Report::default();
+    report.good(format_args!("configuration {}; this is {}", path.display(), config.hostname));
+    listeners(&config, &mut report).await;
+    if let Some(accounts) = users(&config, &mut report) {
+        mail(&config, &accounts, &mut report).await;
+    }
+
+    let mut output = io::stdout().lock();
+    for line in &report.lines {
+        writeln!(output, "{line}").or_exit(exit::IO)?;
+    }
+    match report.faults {
+        0 => Ok(()),
+        1 => Err(Failure::new(exit::CONFIG, "one fault found")),
+        faults => Err(Failure::new(exit::CONFIG, format_args!("{faults} faults found"))),
+    }
+}
+
+async fn listeners(config: &Config, report: &mut Report) {
+    for listener in &config.listeners {
+        let address = listener.address;
+        match TcpListener::bind(address).await {
+            Ok(_) => report.good(format_args!("can listen on {address}")),
+            Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
+                report.warning(format_args!(
+                    "something listens on {address} already; fine if it is this server"
+                ));
+            }
+            Err(source) => report.fault(StartError::Listen { address, source }),
+        }
+        if !address.ip().is_loopback() && listener.cleartext_from.is_empty() {
+            report.warning(format_args!(
+                "{address}: nobody but this machine can log in there; list networks in its cleartext_from"
+            ));
+        }
+        for network in listener.cleartext_from.iter().filter(|network| network.prefix_len() == 0) {
+            report.warning(format_args!(
+                "{address}: cleartext_from {network} takes passwords in clear from anywhere"
+            ));
+        }
+    }
+}
+
+fn users(config: &Config, report: &mut Report) -> Option<Accounts> {
+    let path = config.passwd_file.display();
+    let accounts = match Accounts::load(&config.passwd_file, config.remember) {
+        Ok(accounts) => accounts,
+        Err(error) => {
+            report.fault(format_args!("{error}; doghouse user add USER makes the first user"));
+            return None;
+        }
+    };
+    for warning in accounts.warnings() {
+        report.warning(format_args!("{path}: {warning}"));
+    }
+    match std::fs::metadata(&config.passwd_file).map(|metadata| metadata.permissions().mode()) {
+        Ok(mode) if mode & 0o007 != 0 => {
+            report
+                .warning(format_args!("{path} can be used by everybody on this machine; chmod o-rwx {path}"));
+        }
+        _ => {}
+    }
+    match accounts.len() {
+        0 => report.warning(format_args!("{path} has no users; doghouse user add USER makes one")),
+        count => report.good(format_args!("{path} has {count} users")),
+    }
+    Some(accounts)
+}
+
+/// Opens every account's default mailbox, as a login would.
+async fn mail(config: &Config, accounts: &Accounts, report: &mut Report) {
+    let mut messages: u64 = 0;
+    let mut whole = true;
+    for user in accounts.names() {
+        let Some(postbox) = house::postbox(config, &user) else { continue };
+        match postbox.select(&FolderName::inbox()).await {
+            Ok(mailbox) => messages += u64::from(mailbox.count()),
+            Err(fault) => {
+                whole = false;
+                report.fault(format_args!("user {user}: {fault}"));
+            }
+        }
+    }
+    if whole {
+        report.good(format_args!("the users' default mailboxes hold {messages} messages"));
+    }
+}

@@ -1,0 +1,379 @@
+//! The configuration file.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use postbox::Location;
+use serde::Deserialize;
+use toml::Spanned;
+
+/// Where the configuration is unless `--config` says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/doghouse/doghouse.toml";
+
+/// What a configuration file says, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The name in the greeting.
+    pub hostname: String,
+    /// Where to listen, at least one.
+    pub listeners: Vec<Listener>,
+    /// The users and their passwords.
+    pub passwd_file: PathBuf,
+    /// How long a verified password is remembered in memory.
+    pub remember: Duration,
+    /// The stores of an account's mail in order, at least one.
+    pub mail: Vec<Location>,
+    /// How much, and how long.
+    pub limits: Limits,
+}
+
+/// Where to listen, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// The networks, beside loopback, from which a password may come in clear.
+    pub cleartext_from: Vec<IpNet>,
+}
+
+impl Listener {
+    /// Whether a password may cross the network in clear from `client` (`DECISIONS` 28).
+    #[must_use]
+    pub fn allows_cleartext(&self, client: IpAddr) -> bool {
+        let client = client.to_canonical();
+        client.is_loopback() || self.cleartext_from.iter().any(|network| network.contains(&client))
+    }
+}
+
+/// What bounds a session, and all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions at once.
+    pub sessions: usize,
+    /// How long a client may take to log in.
+    pub login: Duration,
+    /// T2: how long a client that has logged in may be silent.
+    pub idle: Duration,
+    /// How long sessions may go on when the server is told to stop.
+    pub shutdown: Duration,
+}
+
+/// Why a configuration is not taken. It shows itself in one line that names the place and the remedy.
+#[derive(Debug)]
+pub struct ConfigError {
+    path: PathBuf,
+    /// Line and column, from 1.
+    at: Option<(usize, usize)>,
+    what: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some((line, column)) = self.at {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    hostname: Option<Spanned<String>>,
+    listener: Vec<RawListener>,
+    accounts: RawAccounts,
+    mail: RawMail,
+    limits: RawLimits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawListener {
+    address: SocketAddr,
+    cleartext_from: Vec<IpNet>,
+}
+
+impl Default for RawListener {
+    fn default() -> Self {
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 1109)), cleartext_from: Vec::new() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawAccounts {
+    passwd_file: PathBuf,
+    remember_seconds: u64,
+}
+
+impl Default for RawAccounts {
+    fn default() -> Self {
+        Self { passwd_file: "users".into(), remember_seconds: 600 }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawMail {
+    default: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLimits {
+    sessions: u32,
+    login_seconds: u64,
+    idle_seconds: u64,
+    shutdown_seconds: u64,
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        Self { sessions: 2_000, login_seconds: 60, idle_seconds: 600, shutdown_seconds: 10 }
+    }
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+            path: path.to_owned(),
+            at: None,
+            what: format!("cannot read the configuration: {error}; name another with --config FILE"),
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a configuration file; relative paths start from the folder of `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let raw: Raw = toml::from_str(text).map_err(|error| ConfigError {
+            path: path.to_owned(),
+            at: error.span().map(|span| line_and_column(text, span.start)),
+            what: explain(error.message()),
+        })?;
+        let refuse = |at: usize, what: String| ConfigError {
+            path: path.to_owned(),
+            at: Some(line_and_column(text, at)),
+            what,
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+
+        let hostname = match raw.hostname {
+            None => machine_name(),
+            Some(name) if is_host(name.get_ref()) => name.into_inner(),
+            Some(name) => {
+                let what = "hostname is letters, digits, - and ., such as \"dog-house.example\"";
+                return Err(refuse(name.span().start, what.to_owned()));
+            }
+        };
+        let mail = match raw.mail.default {
+            None => vec![Spanned::new(0..0, "maildir:mail/{user}".to_owned())],
+            Some(list) if list.get_ref().is_empty() => {
+                let what = "mail.default needs at least one place, such as \"maildir:mail/{user}\"";
+                return Err(refuse(list.span().start, what.to_owned()));
+            }
+            Some(list) => list.into_inner(),
+        };
+        let location = |text: Spanned<String>| {
+            Location::parse(text.get_ref(), folder)
+                .map_err(|error| refuse(text.span().start, error.to_string()))
+        };
+        let mail = mail.into_iter().map(location).collect::<Result<_, _>>()?;
+
+        let mut listeners = raw.listener;
+        if listeners.is_empty() {
+            listeners.push(RawListener::default());
+        }
+        let listeners = listeners
+            .into_iter()
+            .map(|raw| Listener { address: raw.address, cleartext_from: raw.cleartext_from })
+            .collect();
+        let limits = raw.limits;
+        if let Some(what) = limits.fault() {
+            return Err(ConfigError { path: path.to_owned(), at: None, what: what.to_owned() });
+        }
+        Ok(Self {
+            hostname,
+            listeners,
+            passwd_file: folder.join(raw.accounts.passwd_file),
+            remember: Duration::from_secs(raw.accounts.remember_seconds),
+            mail,
+            limits: Limits {
+                sessions: limits.sessions as usize,
+                login: Duration::from_secs(limits.login_seconds),
+                idle: Duration::from_secs(limits.idle_seconds),
+                shutdown: Duration::from_secs(limits.shutdown_seconds),
+            },
+        })
+    }
+}
+
+impl RawLimits {
+    /// A limit beyond which a clock cannot count, or under which nobody is served.
+    fn fault(&self) -> Option<&'static str> {
+        const YEAR: u64 = 366 * 24 * 60 * 60;
+        let times = [self.login_seconds, self.idle_seconds, self.shutdown_seconds];
+        if self.sessions == 0 {
+            Some("limits.sessions is at least 1")
+        } else if self.login_seconds == 0 || self.idle_seconds == 0 {
+            Some("limits.login_seconds and limits.idle_seconds are at least 1")
+        } else if times.iter().any(|&seconds| seconds > YEAR) {
+            Some("a time in limits is at most a year")
+        } else {
+            None
+        }
+    }
+}
+
+/// This machine's own name, if it can stand in a greeting.
+fn machine_name() -> String {
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_string_lossy();
+    if is_host(&name) { name.into_owned() } else { "localhost".to_owned() }
+}
+
+/// RFC 937's `<host>`, of a length that leaves room in a line.
+fn is_host(name: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    name.len() <= 64 && name.split('.').all(part)
+}
+
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}
+
+/// The parser's message in one line, with the nearest valid name where a key is unknown.
+fn explain(message: &str) -> String {
+    let message = message.trim().replace('\n', "; ");
+    let Some(rest) = message.strip_prefix("unknown field `") else { return message };
+    let mut names = rest.split('`').step_by(2);
+    let unknown = names.next().unwrap_or_default();
+    let valid: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    let nearest = valid
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    match nearest {
+        Some((_, name)) => format!("unknown key {unknown:?}; did you mean {name:?}?"),
+        None => format!("unknown key {unknown:?}; there are {}", valid.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("/etc/doghouse/doghouse.toml")).map_err(|error| error.to_string())
+    }
+
+    fn refused(text: &str) -> String {
+        parse(text).unwrap_err()
+    }
+
+    #[test]
+    fn an_empty_file_is_a_configuration() {
+        let config = parse("").unwrap();
+        assert_eq!(config.listeners.len(), 1);
+        assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:1109");
+        assert_eq!(config.passwd_file, Path::new("/etc/doghouse/users"));
+        assert_eq!(config.mail[0].base(), Path::new("/etc/doghouse/mail"));
+        assert!(is_host(&config.hostname));
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let config = parse(
+            r#"
+            hostname = "dog-house.example"
+            [[listener]]
+            address = "[::1]:0"
+            cleartext_from = ["192.168.7.0/24", "fd00::/8"]
+            [accounts]
+            passwd_file = "/etc/dovecot/users"
+            remember_seconds = 0
+            [mail]
+            default = ["maildir:/var/spool/{user}", "maildir:/home/{user}/Maildir"]
+            [limits]
+            sessions = 7
+            login_seconds = 5
+            idle_seconds = 60
+            shutdown_seconds = 3
+            "#,
+        )
+        .unwrap();
+        assert_eq!((config.hostname.as_str(), config.mail.len()), ("dog-house.example", 2));
+        assert_eq!(config.passwd_file, Path::new("/etc/dovecot/users"));
+        assert_eq!(config.limits.sessions, 7);
+        assert_eq!(config.limits.idle, Duration::from_mins(1));
+    }
+
+    #[test]
+    fn decision_28_cleartext_from_loopback_and_listed_networks_only() {
+        let listener = parse("[[listener]]\ncleartext_from = ['192.168.7.0/24', 'fd00::/8']")
+            .unwrap()
+            .listeners
+            .remove(0);
+        for (client, allowed) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("192.168.7.9", true),
+            ("::ffff:192.168.7.9", true),
+            ("192.168.8.9", false),
+            ("10.0.0.1", false),
+            ("fd12::1", true),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(listener.allows_cleartext(client.parse().unwrap()), allowed, "{client}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_place_and_remedy_in_one_line() {
+        for (text, expected) in [
+            (
+                "[[listener]]\nadress = '127.0.0.1:1'",
+                ":2:1: unknown key \"adress\"; did you mean \"address\"?",
+            ),
+            ("[mial]\n", ":1:2: unknown key \"mial\"; did you mean \"mail\"?"),
+            ("woof = 1", ":1:1: unknown key \"woof\"; there are hostname, listener, accounts, mail, limits"),
+            ("\nhostname = 'dog house'", ":2:12: hostname is letters"),
+            ("[mail]\ndefault = ['imap:x']", ":2:12: \"imap:x\" is no place for mail; write maildir:PATH"),
+            ("[mail]\ndefault = ['maildir:/var/mail']", ":2:12: \"maildir:/var/mail\" names the same place"),
+            ("[mail]\ndefault = []", ":2:11: mail.default needs at least one place"),
+            ("[[listener]]\naddress = 'localhost'", ":2:11: invalid socket address syntax"),
+            ("[limits]\nsessions = 0", ": limits.sessions is at least 1"),
+            ("[limits]\nidle_seconds = 99999999999", ": a time in limits is at most a year"),
+            ("hostname = ", ":1:12: "),
+        ] {
+            let error = refused(text);
+            let expected = format!("/etc/doghouse/doghouse.toml{expected}");
+            assert!(error.starts_with(&expected), "{error:?} should begin {expected:?}");
+            assert!(!error.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn a_missing_file_says_how_to_name_another() {
+        let error = Config::load(Path::new("/nowhere/doghouse.toml")).unwrap_err().to_string();
+        assert!(error.starts_with("/nowhere/doghouse.toml: cannot read the configuration: "), "{error}");
+    }
+}

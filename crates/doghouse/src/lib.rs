@@ -1,0 +1,17 @@
+//! A mailbox server that speaks POP2 (RFC 937).
+//!
+//! - [`config`], [`accounts`]: what the operator has written.
+//! - [`daemon`]: listeners, reload, shutdown. [`session`]: one client's story. [`house`]: what joins the two to
+//!   accounts and mail.
+//! - [`cli`], [`commands`], [`exit`], [`logging`]: the program.
+#![forbid(unsafe_code)]
+
+pub mod accounts;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod daemon;
+pub mod exit;
+pub mod house;
+pub mod logging;
+pub mod session;

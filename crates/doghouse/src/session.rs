@@ -1,0 +1,326 @@
+//! The story of one session: a stream, a server's machine, a house and an account's mail.
+
+use std::{
+    io,
+    net::IpAddr,
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
+
+use pop2::{
+    Login, MailboxName,
+    server::{Marks, Server, Settings, State, Step},
+};
+use postbox::{FolderName, Mailbox, Message, Postbox};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::watch,
+    time::{timeout, timeout_at},
+};
+use tracing::{debug, error, info, warn};
+
+use crate::house::House;
+
+/// How much is collected before it is written, in octets.
+const FULL: usize = 64 * 1024;
+
+/// What an idle session may keep of its output's memory, in octets.
+const KEPT: usize = 8 * 1024;
+
+/// How long a closed connection may still be read, so that the client gets to see the last reply.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Whether sessions may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The house is open.
+    Open,
+    /// Who has logged in may finish.
+    Draining,
+    /// Time is up.
+    Closing,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All is said; the connection is to be closed in peace.
+    Said,
+    /// The connection is of no more use.
+    Gone,
+}
+
+/// One session.
+// No Debug: a store need not show itself.
+pub struct Session<'a, H: House, S> {
+    id: u64,
+    client: IpAddr,
+    house: &'a H,
+    stream: S,
+    server: Server,
+    phase: watch::Receiver<Phase>,
+    user: String,
+    postbox: Option<H::Postbox>,
+    mailbox: Option<<H::Postbox as Postbox>::Mailbox>,
+    /// The message that was measured last, held until another is or the mailbox is released.
+    held: Option<(NonZeroU32, Message)>,
+    sent: Sent,
+}
+
+#[derive(Debug, Default)]
+struct Sent {
+    messages: u64,
+    octets: u64,
+    deleted: usize,
+}
+
+impl<'a, H, S> Session<'a, H, S>
+where
+    H: House,
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    /// A connection from `client` has been opened.
+    pub fn new(
+        id: u64,
+        client: IpAddr,
+        house: &'a H,
+        settings: &Settings,
+        stream: S,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
+        let server = Server::new(settings, Instant::now());
+        let (user, sent) = (String::new(), Sent::default());
+        Self {
+            id,
+            client,
+            house,
+            stream,
+            server,
+            phase,
+            user,
+            postbox: None,
+            mailbox: None,
+            held: None,
+            sent,
+        }
+    }
+
+    /// Serves the client until either side ends the session.
+    pub async fn run(mut self) {
+        debug!(session = self.id, rip = %self.client, "connected");
+        loop {
+            let step = self.server.step();
+            let went = match step {
+                Step::Receive => self.receive().await,
+                Step::LogIn(login) => self.log_in(login).await,
+                Step::Select { mailbox, marks } => self.select(mailbox, &marks).await,
+                Step::Measure(number) => self.measure(number).await,
+                Step::Transmit(number) => self.transmit(number).await,
+                Step::Release(marks) => self.quit(&marks).await,
+                Step::Close => Err(End::Said),
+            };
+            if let Err(end) = went {
+                if end == End::Said {
+                    self.close().await;
+                }
+                break;
+            }
+        }
+        let Sent { messages, octets, deleted } = self.sent;
+        info!(session = self.id, rip = %self.client, user = ?self.user, messages, octets, deleted, "session ended");
+    }
+
+    /// Writes what there is to say, then waits for octets from the client; not beyond its time, nor the
+    /// house's.
+    async fn receive(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        let deadline = self.server.deadline();
+        let logged_in = self.server.state() != State::Auth;
+        let read = tokio::select! {
+            biased;
+            read = self.stream.read(self.server.room()) => read,
+            () = tokio::time::sleep_until(deadline.into()) => {
+                info!(session = self.id, rip = %self.client, user = ?self.user, "timed out");
+                self.server.timed_out();
+                return Ok(());
+            }
+            () = stop_for(&mut self.phase, logged_in) => {
+                self.server.failed("the mailbox server is going down; nothing was deleted, try again later");
+                return Ok(());
+            }
+        };
+        match read {
+            Ok(0) => Err(End::Gone),
+            Ok(count) => {
+                self.server.filled(count, Instant::now());
+                Ok(())
+            }
+            Err(error) => Err(self.broken(&error)),
+        }
+    }
+
+    async fn log_in(&mut self, login: Login) -> Result<(), End> {
+        let (session, rip, user) = (self.id, self.client, login.user.as_str());
+        match self.house.admit(&login, self.client).await {
+            Ok(postbox) => {
+                info!(session, %rip, ?user, "logged in");
+                user.clone_into(&mut self.user);
+                match postbox.select(&FolderName::inbox()).await {
+                    Ok(mailbox) => {
+                        self.server.logged_in(mailbox.count());
+                        self.mailbox = Some(mailbox);
+                        self.postbox = Some(postbox);
+                    }
+                    Err(fault) => {
+                        error!(session, ?user, %fault, "cannot open the default mailbox");
+                        self.server.failed("your mailbox cannot be opened now; try again later");
+                    }
+                }
+            }
+            Err(reason) => {
+                warn!(session, %rip, ?user, reason, "login refused");
+                self.server.refused(reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the mailbox, with what is marked in it, for another. One that does not exist, may not be read or
+    /// can be nobody's is empty (`DECISIONS` 22 and 23).
+    async fn select(&mut self, name: MailboxName, marks: &Marks) -> Result<(), End> {
+        self.release(marks).await;
+        if let (Ok(folder), Some(postbox)) = (FolderName::parse(name.as_str()), &self.postbox) {
+            match postbox.select(&folder).await {
+                Ok(mailbox) => self.mailbox = Some(mailbox),
+                Err(fault) => {
+                    error!(session = self.id, user = ?self.user, folder = ?name.as_str(), %fault, "cannot open a folder");
+                }
+            }
+        }
+        self.server.selected(self.mailbox.as_ref().map_or(0, Mailbox::count));
+        Ok(())
+    }
+
+    /// Finds a message's length and holds the message, so that what is promised now can be kept.
+    async fn measure(&mut self, number: NonZeroU32) -> Result<(), End> {
+        if self.held.as_ref().is_none_or(|(held, _)| *held != number) {
+            self.held = None;
+            let Some(mailbox) = &mut self.mailbox else {
+                self.server.measured(0);
+                return Ok(());
+            };
+            match mailbox.message(number).await {
+                Ok(message) => self.held = message.map(|message| (number, message)),
+                Err(fault) => {
+                    error!(session = self.id, user = ?self.user, number, %fault, "cannot read a message");
+                    if fault.is_temporary() {
+                        self.server.failed("that message cannot be read now; try again later");
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        self.server.measured(self.held.as_ref().map_or(0, |(_, message)| message.length()));
+        Ok(())
+    }
+
+    /// Sends the octets that were promised, or breaks off: whatever stood in their place would be taken for
+    /// the message (`DECISIONS` 17).
+    async fn transmit(&mut self, number: NonZeroU32) -> Result<(), End> {
+        let Some((_, message)) = self.held.take().filter(|(held, _)| *held == number) else {
+            return Err(End::Gone);
+        };
+        let mut octets = message.octets();
+        loop {
+            match octets.next(self.server.output_mut()).await {
+                Ok(true) if self.server.output().len() < FULL => {}
+                Ok(true) => self.flush().await?,
+                Ok(false) => break,
+                Err(fault) => {
+                    error!(session = self.id, user = ?self.user, number, %fault, "broke off a message");
+                    return Err(End::Gone);
+                }
+            }
+        }
+        self.sent.messages += 1;
+        self.sent.octets += message.length();
+        self.held = Some((number, message));
+        self.server.transmitted();
+        Ok(())
+    }
+
+    async fn quit(&mut self, marks: &Marks) -> Result<(), End> {
+        let kept = self.release(marks).await;
+        self.server.released(kept);
+        Ok(())
+    }
+
+    /// Deletes what is marked and lets go of the mailbox; returns how many messages could not be deleted.
+    async fn release(&mut self, marks: &Marks) -> usize {
+        self.held = None;
+        let Some(mailbox) = self.mailbox.take() else { return 0 };
+        let released = mailbox.release(marks).await;
+        self.sent.deleted += marks.len().saturating_sub(released.kept);
+        for fault in &released.faults {
+            error!(session = self.id, user = ?self.user, %fault, "cannot delete a message");
+        }
+        released.kept
+    }
+
+    /// Writes all of the output. Each octet that the client takes gives it more time.
+    async fn flush(&mut self) -> Result<(), End> {
+        let mut done = 0;
+        while let Some(rest) = self.server.output().get(done..).filter(|rest| !rest.is_empty()) {
+            let deadline = self.server.deadline();
+            let write = tokio::select! {
+                biased;
+                write = timeout_at(deadline.into(), self.stream.write(rest)) => write,
+                () = stop_for(&mut self.phase, true) => return Err(End::Gone),
+            };
+            match write {
+                Ok(Ok(0)) => return Err(End::Gone),
+                Ok(Ok(count)) => {
+                    done += count;
+                    self.server.progressed(Instant::now());
+                }
+                Ok(Err(error)) => return Err(self.broken(&error)),
+                Err(_elapsed) => {
+                    info!(session = self.id, rip = %self.client, user = ?self.user, "timed out: takes no octets");
+                    return Err(End::Gone);
+                }
+            }
+        }
+        let output = self.server.output_mut();
+        output.clear();
+        output.shrink_to(KEPT);
+        Ok(())
+    }
+
+    /// Writes the last reply and closes, then lets the client finish: a connection closed with octets unread
+    /// would be reset, and the reply lost on the way.
+    async fn close(&mut self) {
+        let farewell = async {
+            self.stream.write_all(self.server.output()).await?;
+            self.stream.shutdown().await?;
+            let mut unread = [0; 4096];
+            while self.stream.read(&mut unread).await? > 0 {}
+            io::Result::Ok(())
+        };
+        // Whoever does not take leave in time is left.
+        let _ = timeout(LINGER, farewell).await;
+    }
+
+    fn broken(&self, error: &io::Error) -> End {
+        info!(session = self.id, rip = %self.client, user = ?self.user, %error, "connection broken");
+        End::Gone
+    }
+}
+
+/// Waits until this session has to stop.
+async fn stop_for(phase: &mut watch::Receiver<Phase>, logged_in: bool) {
+    let stops = |phase: &Phase| *phase == Phase::Closing || (*phase == Phase::Draining && !logged_in);
+    if phase.wait_for(stops).await.is_err() {
+        // Nobody is left who could close the house.
+        std::future::pending::<()>().await;
+    }
+}
