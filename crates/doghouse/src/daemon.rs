@@ -36,8 +36,12 @@ const DESCRIPTORS: u64 = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The users file is not there or not in order.
-    #[error(transparent)]
-    Accounts(#[from] accounts::Error),
+    #[error("{cause}{}", first_user(cause))]
+    Accounts {
+        /// What is wrong with it.
+        #[from]
+        cause: accounts::Error,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}{}", remedy(source))]
     Listen {
@@ -46,6 +50,15 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+fn first_user(error: &accounts::Error) -> &'static str {
+    match error {
+        accounts::Error::Io { cause, .. } if cause.kind() == io::ErrorKind::NotFound => {
+            ": doghouse user add USER makes it, with its first user"
+        }
+        _ => "",
+    }
 }
 
 fn remedy(error: &io::Error) -> &'static str {

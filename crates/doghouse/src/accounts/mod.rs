@@ -133,20 +133,6 @@ impl Accounts {
         }
     }
 
-    /// Reads the file anew, changed or not, and forgets the remembered passwords. It blocks on the disk.
-    ///
-    /// # Errors
-    /// The file could not be read or has a fault; the accounts stay as they were.
-    pub fn reload(&self) -> Result<(), Error> {
-        let mut refused = self.0.refused();
-        let version = Version::of(&self.0.path);
-        let loaded = Table::load(&self.0.path);
-        // The caller tells of the fault; the next login need not.
-        *refused = loaded.is_err().then_some(version);
-        self.0.put_in_force(loaded?);
-        Ok(())
-    }
-
     /// The accounts that a mistake in the file locks, in the order of the file. Those of every later version of the
     /// file are logged when it is read.
     #[must_use]

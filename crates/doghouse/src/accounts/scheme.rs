@@ -24,7 +24,7 @@ const ARGON2_WORK_LIMIT: u64 = 16 << 20;
 /// The most rounds of a SHA-crypt hash; its specification would allow 999,999,999.
 const SHA_CRYPT_ROUNDS_LIMIT: u32 = 10_000_000;
 /// The highest cost of a bcrypt hash, which is the binary logarithm of its rounds.
-const BCRYPT_COST_LIMIT: u32 = 20;
+const BCRYPT_COST_LIMIT: u32 = 16;
 
 /// Why an account cannot log in whatever the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -172,7 +172,7 @@ impl Hash {
             return Err(Locked::Malformed(NAME));
         }
         if parts.get_cost() > BCRYPT_COST_LIMIT {
-            return Err(Locked::TooCostly(NAME, "a cost of 20"));
+            return Err(Locked::TooCostly(NAME, "a cost of 16"));
         }
         Ok(Self::Bcrypt(text.into()))
     }

@@ -90,7 +90,7 @@ fn users(config: &Config, report: &mut Report) -> Option<Accounts> {
     let accounts = match Accounts::load(&config.passwd_file, config.remember) {
         Ok(accounts) => accounts,
         Err(error) => {
-            report.fault(format_args!("{error}; doghouse user add USER makes the first user"));
+            report.fault(StartError::from(error));
             return None;
         }
     };

@@ -45,7 +45,7 @@ async fn reload(daemon: &mut Daemon, path: &Path) {
 
 fn code(error: &StartError) -> u8 {
     match error {
-        StartError::Accounts(_) => exit::CONFIG,
+        StartError::Accounts { .. } => exit::CONFIG,
         StartError::Listen { .. } => exit::UNAVAILABLE,
     }
 }
