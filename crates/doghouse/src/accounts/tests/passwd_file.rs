@@ -88,7 +88,7 @@ fn an_account_that_cannot_be_used_is_a_warning() {
              set a new password",
             "line 5: user bob cannot log in: its SHA512-CRYPT hash is damaged; set a new password",
             "line 6: user val cannot log in: its password is empty; set one",
-            "line 7: user max cannot log in: its BLF-CRYPT hash costs more than is allowed (a cost of 20); \
+            "line 7: user max cannot log in: its BLF-CRYPT hash costs more than is allowed (a cost of 16); \
              set a new password",
         ]
     );

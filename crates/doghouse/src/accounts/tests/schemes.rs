@@ -287,7 +287,7 @@ fn absurd_costs_lock() {
         ("ARGON2ID", argon2("m=4294967295,t=4294967295,p=16777215")),
         ("ARGON2ID", argon2("m=1048576,t=17,p=1")),
         ("ARGON2ID", argon2("m=8,t=4294967295,p=1")),
-        ("BLF-CRYPT", bcrypt("21")),
+        ("BLF-CRYPT", bcrypt("17")),
         ("BLF-CRYPT", bcrypt("31")),
         ("BLF-CRYPT", bcrypt("99")),
         ("SHA256-CRYPT", sha256("10000001")),
@@ -295,7 +295,7 @@ fn absurd_costs_lock() {
     ] {
         assert!(matches!(locked(&hash), Locked::TooCostly(name, _) if name == scheme), "{hash}");
     }
-    for hash in [argon2("m=1048576,t=16,p=1"), bcrypt("20"), sha256("10000000")] {
+    for hash in [argon2("m=1048576,t=16,p=1"), bcrypt("16"), sha256("10000000")] {
         assert!(Hash::parse(hash.as_bytes()).is_ok(), "{hash}");
     }
 }
