@@ -13,7 +13,7 @@ use std::{
 use pop2::{Reply, server::Settings};
 use tokio::{
     io::AsyncWriteExt,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
@@ -28,6 +28,9 @@ use crate::{
 
 /// How long to wait where connections cannot be accepted, such as for want of file descriptors.
 const BREATHER: Duration = Duration::from_millis(100);
+
+/// Connections that may wait to be accepted; the system has a limit of its own (`net.core.somaxconn`).
+const QUEUE: u32 = 4096;
 
 /// Descriptors that a session may hold at once: its socket, its folder and a message.
 const DESCRIPTORS: u64 = 4;
@@ -98,10 +101,11 @@ struct Opened {
 }
 
 impl Daemon {
-    /// Loads the accounts and opens the listeners of a configuration.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    /// Loads the accounts and opens the listeners of a configuration. It has to be called within a runtime of
+    /// tokio, on which the server then runs.
+    pub fn start(config: Config) -> Result<Self, StartError> {
         let accounts = load_accounts(&config)?;
-        let sockets = listen(&config.listeners).await?;
+        let sockets = listen(&config.listeners)?;
         let places = affordable(config.limits.sessions);
         let shared = Arc::new(Shared {
             house: RwLock::new(Arc::new(Doghouse::new(config, accounts))),
@@ -128,12 +132,12 @@ impl Daemon {
     /// Takes another configuration for the sessions to come; those at work go on as they began. Where this
     /// fails, everything stays as it was. The number of sessions at once is the one thing that only a restart
     /// changes.
-    pub async fn reload(&mut self, config: Config) -> Result<(), StartError> {
+    pub fn reload(&mut self, config: Config) -> Result<(), StartError> {
         let accounts = load_accounts(&config)?;
         let is_open =
             |wanted: &Listener| self.open.iter().any(|opened| opened.listener.address == wanted.address);
         let new: Vec<Listener> = config.listeners.iter().filter(|wanted| !is_open(wanted)).cloned().collect();
-        let sockets = listen(&new).await?;
+        let sockets = listen(&new)?;
         self.open.retain_mut(|opened| {
             let wanted = config.listeners.iter().find(|wanted| wanted.address == opened.listener.address);
             if let Some(listener) = wanted {
@@ -193,11 +197,20 @@ fn load_accounts(config: &Config) -> Result<Accounts, StartError> {
     Ok(accounts)
 }
 
-async fn listen(listeners: &[Listener]) -> Result<Vec<(Listener, SocketAddr, TcpListener)>, StartError> {
+/// Opens a listener whose queue holds more than come at once: of a connection that finds it full the client
+/// believes that it is open, and waits for a greeting that nobody sends.
+pub(crate) fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
+}
+
+fn listen(listeners: &[Listener]) -> Result<Vec<(Listener, SocketAddr, TcpListener)>, StartError> {
     let mut sockets = Vec::with_capacity(listeners.len());
     for listener in listeners {
         let fail = |source| StartError::Listen { address: listener.address, source };
-        let socket = TcpListener::bind(listener.address).await.map_err(fail)?;
+        let socket = open(listener.address).map_err(fail)?;
         let address = socket.local_addr().map_err(fail)?;
         sockets.push((listener.clone(), address, socket));
     }

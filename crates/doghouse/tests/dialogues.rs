@@ -77,7 +77,8 @@ impl Dialogue {
             [digit @ b'2'..=b'9', ..] => (*digit, &line[1..]),
             _ => (b'1', line),
         };
-        let (verb, rest) = line.split_once([':', '~']).map_or((line, ""), |(verb, rest)| (verb, rest.trim_start()));
+        let (verb, rest) =
+            line.split_once([':', '~']).map_or((line, ""), |(verb, rest)| (verb, rest.trim_start()));
         match verb {
             "USER" => {
                 let (name, password) = rest.split_once(':').unwrap();
@@ -95,7 +96,9 @@ impl Dialogue {
                 assert!(arrived, "{place}: there are {}", left(house));
             }
             "NO FOLDER" => assert!(!house.maildir("fido").join(format!(".{rest}")).exists(), "{place}"),
-            "C" | "S" | "D" | "X" | "CLOSE" => self.wire(which, line, verb, rest, daemon.get_or_insert_with(|| house.serve()), place),
+            "C" | "S" | "D" | "X" | "CLOSE" => {
+                self.wire(which, line, verb, rest, daemon.get_or_insert_with(|| house.serve()), place);
+            }
             _ => {
                 let (user, folder) = match verb.split_once(' ') {
                     Some(("M", folder)) => ("fido".to_owned(), format!(".{folder}/new")),

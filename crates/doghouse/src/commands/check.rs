@@ -8,12 +8,11 @@ use std::{
 };
 
 use postbox::{FolderName, Mailbox, Postbox};
-use tokio::net::TcpListener;
 
 use crate::{
     accounts::Accounts,
     config::Config,
-    daemon::StartError,
+    daemon::{StartError, open},
     exit::{self, Failure, OrExit},
     house,
 };
@@ -44,7 +43,7 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path).or_exit(exit::CONFIG)?;
     let mut report = Report::default();
     report.good(format_args!("configuration {}; this is {}", path.display(), config.hostname));
-    listeners(&config, &mut report).await;
+    listeners(&config, &mut report);
     if let Some(accounts) = users(&config, &mut report) {
         mail(&config, &accounts, &mut report).await;
     }
@@ -60,10 +59,10 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     }
 }
 
-async fn listeners(config: &Config, report: &mut Report) {
+fn listeners(config: &Config, report: &mut Report) {
     for listener in &config.listeners {
         let address = listener.address;
-        match TcpListener::bind(address).await {
+        match open(address) {
             Ok(_) => report.good(format_args!("can listen on {address}")),
             Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
                 report.warning(format_args!(

@@ -17,10 +17,10 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     let mut stop = Stop::new().or_exit(exit::OS)?;
     let config = Config::load(path).or_exit(exit::CONFIG)?;
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), hostname = config.hostname, "starting");
-    let mut daemon = Daemon::start(config).await.map_err(|error| Failure::new(code(&error), error))?;
+    let mut daemon = Daemon::start(config).map_err(|error| Failure::new(code(&error), error))?;
     loop {
         tokio::select! {
-            _ = hangup.recv() => reload(&mut daemon, path).await,
+            _ = hangup.recv() => reload(&mut daemon, path),
             () = stop.told() => break,
         }
     }
@@ -32,9 +32,9 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn reload(daemon: &mut Daemon, path: &Path) {
+fn reload(daemon: &mut Daemon, path: &Path) {
     let outcome = match Config::load(path) {
-        Ok(config) => daemon.reload(config).await.map_err(|error| error.to_string()),
+        Ok(config) => daemon.reload(config).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     match outcome {
