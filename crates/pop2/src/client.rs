@@ -284,8 +284,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transfer<S> {
             if wanted == 0 {
                 return Ok(None);
             }
-            self.chunk.resize(wanted, 0);
-            let read = timeout_at(wire.machine.deadline().into(), wire.stream.read(&mut self.chunk)).await;
+            self.chunk.reserve(wanted);
+            let mut stream = (&mut wire.stream).take(wanted as u64);
+            let read = stream.read_buf(&mut self.chunk);
+            let read = timeout_at(wire.machine.deadline().into(), read).await;
             let count = match read {
                 Ok(Ok(count)) => count,
                 Ok(Err(error)) => return Err(error.into()),
@@ -295,7 +297,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transfer<S> {
                 return Err(wire.fail(Workstation::closed).await);
             }
             wire.machine.took(count as u64, Instant::now());
-            self.chunk.truncate(count);
         }
         Ok(Some(&self.chunk))
     }

@@ -1,6 +1,9 @@
 //! Replies: what a server says (RFC 937, "Replies").
 
-use std::{fmt, io::Write};
+use std::{
+    fmt::{self, Write as _},
+    io::Write,
+};
 
 use crate::{LineTooLong, MAX_LINE};
 
@@ -43,7 +46,13 @@ impl<'a> From<&'a [u8]> for Text<'a> {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.escape_ascii().fmt(f)
+        for &octet in self.0 {
+            match octet {
+                b' '..=b'~' => f.write_char(octet.into())?,
+                _ => write!(f, "\\x{octet:02x}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -223,7 +232,9 @@ mod tests {
 
     #[test]
     fn a_text_is_shown_harmlessly() {
-        assert_eq!(Reply::parse(b"- \x1b]0;gone\x07").unwrap().to_string(), r"- \x1b]0;gone\x07");
+        let shown = |line: &[u8]| Reply::parse(line).unwrap().to_string();
+        assert_eq!(shown(b"- \x1b]0;gone\x07\xff"), r"- \x1b]0;gone\x07\xff");
+        assert_eq!(shown(br#"- don't say "woof""#), r#"- don't say "woof""#);
     }
 
     #[test]
