@@ -115,7 +115,8 @@ impl<'a> Reply<'a> {
             wire.push(b' ');
             let room = (start + MAX_LINE).saturating_sub(wire.len() + b"\r\n".len());
             let printable = |octet: &u8| if matches!(octet, b' '..=b'~') { *octet } else { b'?' };
-            wire.extend(text.0.iter().take(room).map(printable));
+            let cut = text.0.get(..room).unwrap_or(text.0).trim_ascii_end();
+            wire.extend(cut.iter().map(printable));
         }
         wire.extend_from_slice(b"\r\n");
     }
@@ -228,6 +229,8 @@ mod tests {
         let line = encoded(Reply::Length(u64::MAX, "x".repeat(1000).as_str().into()));
         assert_eq!(line.len(), MAX_LINE);
         assert!(line.ends_with("x\r\n"));
+        let cut_in_blanks = format!("woof{}!", " ".repeat(600));
+        assert_eq!(encoded(Reply::Ok(cut_in_blanks.as_str().into())), "+ woof\r\n");
     }
 
     #[test]
