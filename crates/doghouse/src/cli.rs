@@ -35,7 +35,7 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct ConfigFile {
     /// The configuration file
-    #[arg(short, long = "config", value_name = "FILE", default_value = DEFAULT_PATH)]
+    #[arg(short = 'c', long = "config", value_name = "FILE", default_value = DEFAULT_PATH)]
     pub path: PathBuf,
 }
 
@@ -45,7 +45,7 @@ pub struct Deliver {
     /// Whose mail it is
     #[arg(value_name = "USER")]
     pub user: String,
-    /// The folder, which is made where it does not exist; the default mailbox without this
+    /// The folder, which is made where it does not exist; the default mailbox without this, or where it is empty
     #[arg(short, long, value_name = "NAME")]
     pub folder: Option<String>,
     /// Which configuration

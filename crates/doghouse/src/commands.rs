@@ -1,5 +1,7 @@
 //! What each command does.
 
+use tokio::runtime::Builder;
+
 use crate::{
     cli::{Cli, Command},
     exit::{self, Failure, OrExit},
@@ -15,16 +17,29 @@ mod user;
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
-        Command::Serve(config) => block_on(serve::run(&config.path)),
-        Command::Check(config) => block_on(check::run(&config.path)),
-        Command::Deliver(arguments) => block_on(deliver::run(&arguments)),
+        Command::Serve(config) => {
+            block_on(&mut Builder::new_multi_thread(), exit::OS, serve::run(&config.path))
+        }
+        Command::Check(config) => {
+            block_on(&mut Builder::new_current_thread(), exit::OS, check::run(&config.path))
+        }
+        Command::Deliver(arguments) => {
+            block_on(&mut Builder::new_current_thread(), exit::TEMPORARY, deliver::run(&arguments))
+        }
         Command::User(command) => user::run(command),
-        Command::Demo(arguments) => block_on(demo::run(&arguments)),
+        Command::Demo(arguments) => {
+            block_on(&mut Builder::new_multi_thread(), exit::OS, demo::run(&arguments))
+        }
     }
 }
 
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(exit::OS)?;
+/// Does asynchronous work; `code` is for where not even a runtime can be had.
+fn block_on(
+    runtime: &mut Builder,
+    code: u8,
+    work: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let runtime = runtime.enable_all().build().or_exit(code)?;
     let done = runtime.block_on(work);
     // A thread that waits for standard input would wait for ever.
     runtime.shutdown_background();

@@ -257,10 +257,20 @@ fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
+/// What to write instead, where the parser only says what is wrong.
+const HINTS: [(&str, &str); 3] = [
+    ("socket address", ": write address and port, such as \"127.0.0.1:1109\""),
+    ("IP address", ": write networks, such as \"192.168.7.0/24\""),
+    ("invalid type: map, expected a sequence", ": write [[listener]], with two brackets"),
+];
+
 /// The parser's message in one line, with the nearest valid name where a key is unknown.
 fn explain(message: &str) -> String {
     let message = message.trim().replace('\n', "; ");
-    let Some(rest) = message.strip_prefix("unknown field `") else { return message };
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        let hint = HINTS.iter().find(|(part, _)| message.contains(part)).map_or("", |(_, hint)| hint);
+        return message + hint;
+    };
     let mut names = rest.split('`').step_by(2);
     let unknown = names.next().unwrap_or_default();
     let valid: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
@@ -359,7 +369,15 @@ mod tests {
             ("[mail]\ndefault = ['imap:x']", ":2:12: \"imap:x\" is no place for mail; write maildir:PATH"),
             ("[mail]\ndefault = ['maildir:/var/mail']", ":2:12: \"maildir:/var/mail\" names the same place"),
             ("[mail]\ndefault = []", ":2:11: mail.default needs at least one place"),
-            ("[[listener]]\naddress = 'localhost'", ":2:11: invalid socket address syntax"),
+            (
+                "[[listener]]\naddress = 'localhost'",
+                ":2:11: invalid socket address syntax: write address and port, such as \"127.0.0.1:1109\"",
+            ),
+            (
+                "[[listener]]\ncleartext_from = ['10.0.0.1']",
+                ":2:19: invalid IP address syntax: write networks",
+            ),
+            ("[listener]\n", ":1:1: invalid type: map, expected a sequence: write [[listener]]"),
             ("[limits]\nsessions = 0", ": limits.sessions is at least 1"),
             ("[limits]\nidle_seconds = 99999999999", ": a time in limits is at most a year"),
             ("hostname = ", ":1:12: "),

@@ -1,11 +1,13 @@
 //! The program `doghouse`.
 
-use std::process::ExitCode;
+use std::{panic, process::ExitCode};
 
 use clap::Parser;
 use doghouse::{
     cli::{Cli, Command},
-    commands, exit, logging,
+    commands,
+    exit::{self, Failure},
+    logging,
 };
 
 fn main() -> ExitCode {
@@ -19,7 +21,13 @@ fn main() -> ExitCode {
         }
     };
     logging::init(if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" });
-    match commands::run(cli) {
+    // An MTA takes the exit code of a panic for the end of the message.
+    let delivers = matches!(cli.command, Command::Deliver(_));
+    let outcome = panic::catch_unwind(|| commands::run(cli)).unwrap_or_else(|_| {
+        let code = if delivers { exit::TEMPORARY } else { exit::SOFTWARE };
+        Err(Failure::new(code, "this is a fault of the program; please report what it says above"))
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("doghouse: {failure}");

@@ -72,6 +72,8 @@ struct Sent {
     messages: u64,
     octets: u64,
     deleted: usize,
+    /// Marked, but not to be deleted.
+    kept: usize,
 }
 
 impl<'a, H, S> Session<'a, H, S>
@@ -126,8 +128,9 @@ where
                 break;
             }
         }
-        let Sent { messages, octets, deleted } = self.sent;
-        info!(session = self.id, rip = %self.client, user = ?self.user, messages, octets, deleted, "session ended");
+        let Sent { messages, octets, deleted, kept } = self.sent;
+        let fault = self.server.fault();
+        info!(session = self.id, rip = %self.client, user = ?self.user, messages, octets, deleted, kept, fault, "session ended");
     }
 
     /// Writes what there is to say, then waits for octets from the client; not beyond its time, nor the
@@ -261,6 +264,7 @@ where
         let Some(mailbox) = self.mailbox.take() else { return 0 };
         let released = mailbox.release(marks).await;
         self.sent.deleted += marks.len().saturating_sub(released.kept);
+        self.sent.kept += released.kept;
         for fault in &released.faults {
             error!(session = self.id, user = ?self.user, %fault, "cannot delete a message");
         }

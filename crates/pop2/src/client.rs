@@ -78,7 +78,8 @@ use tokio::{
 };
 
 use crate::{
-    Command, EncodeError, Greeting, Login, MailboxName, MessageNumber, Secret, Text, User, Verdict,
+    Command, EncodeError, Greeting, Login, MailboxName, MessageNumber, ReplyError, Secret, Text, User,
+    Verdict,
     workstation::{Event, Fault, OutOfPlace, Settings, Workstation},
 };
 
@@ -437,7 +438,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Says the QUIT of action 1, as far as the server still listens, without waiting for its answer.
     async fn give_up(&mut self, fault: Fault) -> Error {
-        if !matches!(fault, Fault::Closed(_) | Fault::TimedOut(_) | Fault::NoBye) {
+        // Of these no line came, or not a whole one.
+        let unheard = matches!(
+            fault,
+            Fault::Closed(_) | Fault::TimedOut(_) | Fault::NoBye | Fault::BadReply(ReplyError::TooLong(_))
+        );
+        if !unheard {
             self.trace_reply();
         }
         let _ = self.flush().await;
@@ -466,5 +472,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if let Some(trace) = &mut self.trace {
             trace(what);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What a watcher is told was heard, where a server says just this and closes.
+    async fn heard(said: &str) -> (String, Vec<String>) {
+        let (near, mut far) = tokio::io::duplex(2048);
+        far.write_all(said.as_bytes()).await.unwrap();
+        drop(far);
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&lines);
+        let trace: Watcher = Box::new(move |trace| {
+            if let Trace::Heard(line) = trace {
+                told.lock().unwrap().push(line.to_string());
+            }
+        });
+        let session = async {
+            let greeted = connect(near, Options { trace: Some(trace), ..Options::default() }).await?;
+            greeted.login(User::new("fred").unwrap(), Secret::from("bone")).await
+        };
+        let error = session.await.unwrap_err().to_string();
+        let lines = lines.lock().unwrap().clone();
+        (error, lines)
+    }
+
+    #[tokio::test]
+    async fn a_watcher_is_told_each_line_once() {
+        let (_, lines) = heard("+ POP2 dog-house ready\r\n220 ESMTP\r\n").await;
+        assert_eq!(lines, ["+ POP2 dog-house ready", "220 ESMTP"]);
+        let (error, lines) = heard(&format!("+ POP2 dog-house ready\r\n#{}", "3".repeat(600))).await;
+        assert!(error.contains("512 octets"), "{error}");
+        assert_eq!(lines, ["+ POP2 dog-house ready"], "a line without an end is not the one before it");
     }
 }

@@ -69,7 +69,7 @@ impl LineBuffer {
         let limit = MAX_LINE.saturating_sub(self.skipped);
         let end = if in_options { None } else { memchr(b'\n', unread).filter(|&at| at < limit) };
         let Some(at) = end else {
-            return if unread.len() > limit { Err(LineTooLong) } else { Ok(None) };
+            return if self.skipped + unread.len() > MAX_LINE { Err(LineTooLong) } else { Ok(None) };
         };
         let from = self.start;
         self.start += at + 1;
@@ -227,6 +227,21 @@ mod tests {
         let mut endless = b"\xff\xfa".to_vec();
         endless.extend([b'\n'; 600]);
         assert!(cut(LineBuffer::for_commands(), &endless, 5).1);
+    }
+
+    #[test]
+    fn decision_10_options_that_end_behind_the_limit_are_too_long_however_they_come() {
+        let mut long = b"\xff\xfa".to_vec();
+        long.extend([b'x'; MAX_LINE]);
+        long.extend(b"\xff\xf0");
+        for piece in [1, 100, MAX_LINE, long.len()] {
+            assert!(cut(LineBuffer::for_commands(), &long, piece).1, "one option, in pieces of {piece}");
+        }
+        let many = b"\xff\xfb\x03".repeat(MAX_LINE / 3 + 1);
+        assert!(many.len() > MAX_LINE);
+        for piece in [1, 3, 100, many.len()] {
+            assert!(cut(LineBuffer::for_commands(), &many, piece).1, "many options, in pieces of {piece}");
+        }
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub struct Server {
     deadline: Instant,
     /// When octets last came in.
     heard: Instant,
+    /// Why the session was broken off.
+    fault: Option<String>,
 }
 
 impl Server {
@@ -136,6 +138,7 @@ impl Server {
             idle_timeout: settings.idle_timeout,
             deadline: now + settings.login_timeout,
             heard: now,
+            fault: None,
         };
         server.reply(Reply::Ok(settings.greeting.as_str().into()));
         server
@@ -169,6 +172,12 @@ impl Server {
     /// to, and to be emptied once it is written.
     pub fn output_mut(&mut self) -> &mut Vec<u8> {
         &mut self.output
+    }
+
+    /// Why the session was broken off with `- `, if it was.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 
     /// When the client's time is up.
@@ -274,6 +283,7 @@ impl Server {
     pub fn failed(&mut self, reason: &str) {
         self.state = State::Done;
         self.reply(Reply::Error(reason.into()));
+        self.fault = Some(reason.to_owned());
     }
 
     /// The deadline has passed (row "Timeout": action 1).

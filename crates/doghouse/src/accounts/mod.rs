@@ -212,7 +212,7 @@ impl Shared {
 
     fn put_in_force(&self, table: Table) {
         for warning in &table.warnings {
-            tracing::warn!(users = %self.path.display(), %warning, "an account is locked by a mistake");
+            tracing::warn!(file = %self.path.display(), %warning, "an account is locked");
         }
         tracing::info!(users = %self.path.display(), accounts = table.names.len(), "users file read");
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use postbox::{FolderName, Mailbox, Postbox};
+use postbox::{FolderName, Location, Mailbox, Postbox};
 
 use crate::{
     accounts::Accounts,
@@ -105,13 +105,17 @@ fn users(config: &Config, report: &mut Report) -> Option<Accounts> {
     }
     match accounts.len() {
         0 => report.warning(format_args!("{path} has no users; doghouse user add USER makes one")),
-        count => report.good(format_args!("{path} has {count} users")),
+        count => report.good(format_args!("users in {path}: {count}")),
     }
     Some(accounts)
 }
 
 /// Opens every account's default mailbox, as a login would.
 async fn mail(config: &Config, accounts: &Accounts, report: &mut Report) {
+    for base in config.mail.iter().map(Location::base).filter(|base| !base.is_dir()) {
+        report
+            .warning(format_args!("there is no folder {} yet; the first delivery makes it", base.display()));
+    }
     let mut messages: u64 = 0;
     let mut whole = true;
     for user in accounts.names() {
@@ -125,6 +129,6 @@ async fn mail(config: &Config, accounts: &Accounts, report: &mut Report) {
         }
     }
     if whole {
-        report.good(format_args!("the users' default mailboxes hold {messages} messages"));
+        report.good(format_args!("messages in the users' default mailboxes: {messages}"));
     }
 }

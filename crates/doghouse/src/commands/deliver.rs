@@ -14,8 +14,9 @@ use crate::{
 };
 
 pub(super) async fn run(arguments: &Deliver) -> Result<(), Failure> {
-    let folder = match &arguments.folder {
-        None => FolderName::inbox(),
+    let folder = match arguments.folder.as_deref() {
+        // An address without an extension is what an MTA writes so.
+        None | Some("") => FolderName::inbox(),
         Some(name) => FolderName::parse(name)
             .map_err(|error| Failure::new(exit::USAGE, format!("--folder {name:?}: {error}")))?,
     };
