@@ -1,6 +1,10 @@
 //! The program `doghouse`.
 
-use std::{panic, process::ExitCode};
+use std::{
+    io::{self, Write},
+    panic,
+    process::ExitCode,
+};
 
 use clap::Parser;
 use doghouse::{
@@ -30,7 +34,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("doghouse: {failure}");
+            // Nor may it fail where standard error is gone.
+            let _ = writeln!(io::stderr(), "doghouse: {failure}");
             failure.code.into()
         }
     }
