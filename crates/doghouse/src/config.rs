@@ -266,14 +266,15 @@ const HINTS: [(&str, &str); 3] = [
 
 /// The parser's message in one line, with the nearest valid name where a key is unknown.
 fn explain(message: &str) -> String {
-    let message = message.trim().replace('\n', "; ");
-    let Some(rest) = message.strip_prefix("unknown field `") else {
+    // The key comes first and may hold anything, back quotes too; the valid names come last.
+    let unknown_field =
+        message.strip_prefix("unknown field `").and_then(|rest| rest.rsplit_once("`, expected "));
+    let Some((unknown, expected)) = unknown_field else {
+        let message = message.trim().replace('\n', "; ");
         let hint = HINTS.iter().find(|(part, _)| message.contains(part)).map_or("", |(_, hint)| hint);
         return message + hint;
     };
-    let mut names = rest.split('`').step_by(2);
-    let unknown = names.next().unwrap_or_default();
-    let valid: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    let valid: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
     let nearest = valid
         .iter()
         .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
@@ -364,6 +365,10 @@ mod tests {
                 ":2:1: unknown key \"adress\"; did you mean \"address\"?",
             ),
             ("[mial]\n", ":1:2: unknown key \"mial\"; did you mean \"mail\"?"),
+            (
+                "'a`b\tc' = 1",
+                ":1:1: unknown key \"a`b\\tc\"; there are hostname, listener, accounts, mail, limits",
+            ),
             ("woof = 1", ":1:1: unknown key \"woof\"; there are hostname, listener, accounts, mail, limits"),
             ("\nhostname = 'dog house'", ":2:12: hostname is letters"),
             ("[mail]\ndefault = ['imap:x']", ":2:12: \"imap:x\" is no place for mail; write maildir:PATH"),

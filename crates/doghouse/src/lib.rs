@@ -1,8 +1,8 @@
 //! A mailbox server that speaks POP2 (RFC 937).
 //!
 //! - [`config`], [`accounts`]: what the operator has written.
-//! - [`daemon`]: listeners, reload, shutdown. [`session`]: one client's story. [`house`]: what joins the two to
-//!   accounts and mail.
+//! - [`daemon`]: listeners, reload, shutdown. [`session`]: one client's story, over a [`stream`]. [`house`]: what
+//!   joins the two to accounts and mail.
 //! - [`cli`], [`commands`], [`exit`], [`logging`]: the program.
 #![forbid(unsafe_code)]
 
@@ -15,3 +15,4 @@ pub mod exit;
 pub mod house;
 pub mod logging;
 pub mod session;
+pub mod stream;

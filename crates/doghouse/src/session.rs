@@ -13,13 +13,13 @@ use pop2::{
 };
 use postbox::{FolderName, Mailbox, Message, Postbox};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
     time::{timeout, timeout_at},
 };
 use tracing::{debug, error, info, warn};
 
-use crate::house::House;
+use crate::{house::House, stream::Stream};
 
 /// How much is collected before it is written, in octets.
 const FULL: usize = 64 * 1024;
@@ -57,6 +57,8 @@ pub struct Session<'a, H: House, S> {
     client: IpAddr,
     house: &'a H,
     stream: S,
+    /// Octets that the client had not taken when it last seemed silent.
+    untaken: Option<u64>,
     server: Server,
     phase: watch::Receiver<Phase>,
     user: String,
@@ -79,7 +81,7 @@ struct Sent {
 impl<'a, H, S> Session<'a, H, S>
 where
     H: House,
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: Stream,
 {
     /// A connection from `client` has been opened.
     pub fn new(
@@ -97,6 +99,7 @@ where
             client,
             house,
             stream,
+            untaken: None,
             server,
             phase,
             user,
@@ -137,29 +140,46 @@ where
     /// house's.
     async fn receive(&mut self) -> Result<(), End> {
         self.flush().await?;
-        let deadline = self.server.deadline();
-        let logged_in = self.server.state() != State::Auth;
-        let read = tokio::select! {
-            biased;
-            read = self.stream.read(self.server.room()) => read,
-            () = tokio::time::sleep_until(deadline.into()) => {
-                info!(session = self.id, rip = %self.client, user = ?self.user, "timed out");
-                self.server.timed_out();
-                return Ok(());
-            }
-            () = stop_for(&mut self.phase, logged_in) => {
-                self.server.failed("the mailbox server is going down; nothing was deleted, try again later");
-                return Ok(());
-            }
-        };
-        match read {
-            Ok(0) => Err(End::Gone),
-            Ok(count) => {
-                self.server.filled(count, Instant::now());
-                Ok(())
-            }
-            Err(error) => Err(self.broken(&error)),
+        loop {
+            let deadline = self.server.deadline();
+            let logged_in = self.server.state() != State::Auth;
+            let read = tokio::select! {
+                biased;
+                read = self.stream.read(self.server.room()) => read,
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    if self.still_takes_octets() {
+                        continue;
+                    }
+                    info!(session = self.id, rip = %self.client, user = ?self.user, "timed out");
+                    self.server.timed_out();
+                    return Ok(());
+                }
+                () = stop_for(&mut self.phase, logged_in) => {
+                    self.server.failed("the mailbox server is going down; nothing was deleted, try again later");
+                    return Ok(());
+                }
+            };
+            return match read {
+                Ok(0) => Err(End::Gone),
+                Ok(count) => {
+                    self.server.filled(count, Instant::now());
+                    Ok(())
+                }
+                Err(error) => Err(self.broken(&error)),
+            };
         }
+    }
+
+    /// Whether a client whose time is up is only slow: it has taken octets since this was last asked, and there
+    /// are more on their way to it. Then its time begins anew.
+    fn still_takes_octets(&mut self) -> bool {
+        let before = self.untaken.unwrap_or(u64::MAX);
+        self.untaken = self.stream.untaken().filter(|_| self.server.state() != State::Auth);
+        let slow = self.untaken.is_some_and(|now| now > 0 && now < before);
+        if slow {
+            self.server.progressed(Instant::now());
+        }
+        slow
     }
 
     async fn log_in(&mut self, login: Login) -> Result<(), End> {
@@ -285,9 +305,11 @@ where
                 Ok(Ok(0)) => return Err(End::Gone),
                 Ok(Ok(count)) => {
                     done += count;
+                    self.untaken = None;
                     self.server.progressed(Instant::now());
                 }
                 Ok(Err(error)) => return Err(self.broken(&error)),
+                Err(_elapsed) if self.still_takes_octets() => {}
                 Err(_elapsed) => {
                     info!(session = self.id, rip = %self.client, user = ?self.user, "timed out: takes no octets");
                     return Err(End::Gone);

@@ -206,7 +206,7 @@ fn who_does_not_log_in_or_says_nothing_is_told_and_closed() {
 
 #[test]
 fn a_slow_reader_of_a_long_message_is_not_cut_off() {
-    let house = House::with_config("[limits]\nidle_seconds = 1\n");
+    let house = House::with_config("[limits]\nidle_seconds = 3\n");
     let stored = b"0123456789abcdef\n".repeat(2_000_000);
     house.put("fido", "1700000000.a", &stored);
     let daemon = house.serve();
@@ -220,7 +220,7 @@ fn a_slow_reader_of_a_long_message_is_not_cut_off() {
     for _ in 0..8 {
         client.octets(4_000_000);
         left -= 4_000_000;
-        std::thread::sleep(Duration::from_millis(250));
+        std::thread::sleep(Duration::from_millis(500));
     }
     client.octets(left);
     assert_eq!(client.say("ACKS"), "=0 characters: no message to read");

@@ -1,0 +1,80 @@
+//! What a session runs over.
+
+use std::{
+    fmt::Write,
+    fs,
+    net::{IpAddr, SocketAddr},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream},
+    net::TcpStream,
+};
+
+/// A stream to a client.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// How many octets were written that the client's machine has not taken yet, as far as that is known. What
+    /// was written may lie in this machine's memory for long: minutes of a slow line's time (`DECISIONS` 26).
+    fn untaken(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Stream for DuplexStream {}
+
+impl Stream for TcpStream {
+    /// From Linux's table of connections. It is read only where a client seems silent.
+    fn untaken(&self) -> Option<u64> {
+        let (here, there) = (self.local_addr().ok()?, self.peer_addr().ok()?);
+        let table = if here.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+        let (here, there) = (in_table(here), in_table(there));
+        fs::read_to_string(table).ok()?.lines().find_map(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let ours = fields.next() == Some(here.as_str()) && fields.next() == Some(there.as_str());
+            let queues = if ours { fields.nth(1) } else { None };
+            u64::from_str_radix(queues?.split(':').next()?, 16).ok()
+        })
+    }
+}
+
+/// An address as the table writes it: words of 32 bits in this machine's order of octets.
+fn in_table(address: SocketAddr) -> String {
+    let octets = match address.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    let mut text = String::new();
+    for word in octets.chunks_exact(4).filter_map(|word| word.try_into().ok()) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{:08X}", u32::from_ne_bytes(word));
+    }
+    text + &format!(":{:04X}", address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt, net::TcpListener};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn octets_count_as_untaken_until_the_client_takes_them() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(address).await else { continue };
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (server, _) = listener.accept().await.unwrap();
+            assert_eq!(server.untaken(), Some(0));
+            let mut written = 0;
+            while server.writable().await.is_ok() {
+                match server.try_write(&[b'x'; 16 * 1024]) {
+                    Ok(count) => written += count,
+                    Err(_full) => break,
+                }
+            }
+            assert!(server.untaken().unwrap() > 0, "{address}");
+            let mut taken = vec![0; written];
+            client.read_exact(&mut taken).await.unwrap();
+            assert_eq!(server.untaken(), Some(0), "{address}");
+        }
+    }
+}
