@@ -1,4 +1,4 @@
-//! An async client over any stream of tokio: [`Workstation`](crate::workstation::Workstation) with its I/O.
+//! An async client over any stream of tokio: [`Workstation`] with its I/O.
 //!
 //! Each type is a place in the session, and its methods are what may be said there; saying it gives the next
 //! place. So a message cannot be acknowledged before it has come whole, nor the session ended between a message
