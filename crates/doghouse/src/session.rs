@@ -155,7 +155,7 @@ where
                     return Ok(());
                 }
                 () = stop_for(&mut self.phase, logged_in) => {
-                    self.server.failed("the mailbox server is going down; nothing was deleted, try again later");
+                    self.server.interrupted("the mailbox server is going down; nothing was deleted, try again later");
                     return Ok(());
                 }
             };

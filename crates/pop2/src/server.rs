@@ -286,6 +286,18 @@ impl Server {
         self.fault = Some(reason.to_owned());
     }
 
+    /// Word from the owner that the session must end now, for no fault of the client's. Nothing is deleted. Where a
+    /// message has been measured its RETR may be on the way, and a reason would be taken for the message: then
+    /// the connection closes without a word (as in `DECISIONS` 29).
+    pub fn interrupted(&mut self, reason: &str) {
+        if self.state == State::Item && self.promised > 0 {
+            self.state = State::Done;
+            self.fault = Some(reason.to_owned());
+        } else {
+            self.failed(reason);
+        }
+    }
+
     /// The deadline has passed (row "Timeout": action 1).
     pub fn timed_out(&mut self) {
         self.failed("you were silent for too long; nothing was deleted");

@@ -322,3 +322,18 @@ fn a_password_does_not_stay_in_memory() {
     house.say("HELO fred bone\r\nREAD\r\n");
     assert!(!format!("{:?}", house.server).contains("98, 111, 110, 101"), "the octets of the password");
 }
+
+#[test]
+fn decision_29_an_interruption_is_not_taken_for_a_message() {
+    for (state, seen) in [(State::Auth, "-|"), (State::Mbox, "-|"), (State::Item, "|"), (State::Next, "-|")] {
+        let mut house = House::in_state(state);
+        house.server.interrupted("going down");
+        assert_eq!(marks(&house.say("RETR\r\n")), seen, "{state:?}");
+        assert_eq!(house.server.fault(), Some("going down"));
+        assert_eq!(house.deleted(), None);
+    }
+    let mut nothing_promised = House::in_state(State::Mbox);
+    nothing_promised.say("READ 9\r\n");
+    nothing_promised.server.interrupted("going down");
+    assert_eq!(nothing_promised.say(""), "- going down\r\n|");
+}
