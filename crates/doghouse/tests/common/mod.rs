@@ -80,20 +80,7 @@ impl House {
     }
 
     pub fn serve(&self) -> Daemon {
-        let mut child = self.command(&["serve"]).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let (errors, lines) = (child.stderr.take().unwrap(), Arc::clone(&log));
-        thread::spawn(move || {
-            for line in BufReader::new(errors).lines().map_while(Result::ok) {
-                lines.lock().unwrap().extend([line.as_str(), "\n"]);
-            }
-        });
-        let mut daemon = Daemon { address: SocketAddr::from(([0; 4], 0)), child, log };
-        daemon.wait_for_log("listening address=");
-        let log = daemon.log();
-        let address = log.split("listening address=").nth(1).unwrap().split_whitespace().next().unwrap();
-        daemon.address = address.parse().unwrap();
-        daemon
+        Daemon::start(self.command(&["serve"]))
     }
 }
 
@@ -105,6 +92,23 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// By a command of one's own; as another user, say.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (errors, lines) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                lines.lock().unwrap().extend([line.as_str(), "\n"]);
+            }
+        });
+        let mut daemon = Self { address: SocketAddr::from(([0; 4], 0)), child, log };
+        daemon.wait_for_log("listening address=");
+        let log = daemon.log();
+        let address = log.split("listening address=").nth(1).unwrap().split_whitespace().next().unwrap();
+        daemon.address = address.parse().unwrap();
+        daemon
+    }
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
