@@ -1,6 +1,9 @@
 //! What can go wrong with mail, named with its place and the remedy.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,11 @@ impl Error {
     pub fn is_temporary(&self) -> bool {
         !matches!(self, Self::Strange { .. })
     }
+}
+
+/// An error of the system at a place.
+pub(crate) fn failed(action: &'static str, place: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Io { action, place: place.to_owned(), source }
 }
 
 /// What to do about an error of the system, after a colon; nothing where there is no good advice.

@@ -12,6 +12,7 @@ use std::{collections::BTreeSet, future::Future, num::NonZeroU32};
 
 use tokio::io::AsyncRead;
 
+mod blocking;
 pub mod chain;
 mod disk;
 mod error;
@@ -19,9 +20,12 @@ mod error;
 pub mod faults;
 mod folder;
 mod location;
+#[allow(dead_code)] // for the stores of one file, which come next
+mod lock;
 pub mod maildir;
 pub mod memory;
 mod message;
+mod place;
 mod store;
 
 pub use error::Error;

@@ -9,6 +9,7 @@ use std::{
 use crate::{
     Store,
     maildir::{Doubts, Maildir},
+    place::Place,
 };
 
 const USER: &str = "{user}";
@@ -19,9 +20,31 @@ const USER: &str = "{user}";
 /// none is, so no account's owner can lead the server into another's mail.
 #[derive(Debug, Clone)]
 pub struct Location {
+    kind: Kind,
     base: PathBuf,
     parts: Vec<String>,
-    doubts: Arc<Doubts>,
+}
+
+/// A kind of store, with what the accounts in it share.
+#[derive(Debug, Clone)]
+enum Kind {
+    Maildir(Arc<Doubts>),
+}
+
+impl Kind {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "maildir" => Self::Maildir(Arc::default()),
+            _ => return None,
+        })
+    }
+
+    /// The store of the account whose mail is where `place` says.
+    fn open(&self, place: Place) -> Store {
+        match self {
+            Self::Maildir(doubts) => Store::Maildir(Maildir::at(place, Arc::clone(doubts))),
+        }
+    }
 }
 
 /// Why a text is no location.
@@ -41,7 +64,8 @@ pub enum LocationError {
 impl Location {
     /// Reads a location. A relative path starts from the folder `from`.
     pub fn parse(text: &str, from: &Path) -> Result<Self, LocationError> {
-        let Some(("maildir", path)) = text.split_once(':') else {
+        let kind_and_path = text.split_once(':').and_then(|(kind, path)| Some((Kind::parse(kind)?, path)));
+        let Some((kind, path)) = kind_and_path else {
             return Err(LocationError::Kind(text.to_owned()));
         };
         let whole = from.join(path);
@@ -61,7 +85,7 @@ impl Location {
         if parts.is_empty() {
             return Err(LocationError::NoUser(text.to_owned()));
         }
-        Ok(Self { base, parts, doubts: Arc::default() })
+        Ok(Self { kind, base, parts })
     }
 
     /// The folder above the accounts' mail.
@@ -77,7 +101,7 @@ impl Location {
             return None;
         }
         let parts = self.parts.iter().map(|part| OsString::from(part.replace(USER, user))).collect();
-        Some(Store::Maildir(Maildir::below(self.base.clone(), parts, Arc::clone(&self.doubts))))
+        Some(self.kind.open(Place::new(self.base.clone(), parts)))
     }
 }
 

@@ -7,8 +7,6 @@
 //! follow no link.
 
 use std::{
-    ffi::OsString,
-    io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,19 +14,21 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::{Error, FolderName, Postbox};
+use crate::{
+    Error, FolderName, Postbox,
+    blocking::blocking,
+    place::{self, Place},
+};
 
 mod delivery;
 mod doubt;
 mod listing;
 mod name;
-mod place;
 mod snapshot;
 mod tmp;
 
 use delivery::Draft;
 pub(crate) use doubt::{Doubt, Doubts};
-use place::Place;
 pub use snapshot::Snapshot;
 
 /// How much of a message is taken from its source at a time, in octets.
@@ -44,12 +44,12 @@ pub struct Maildir {
 impl Maildir {
     /// The Maildir at `path`, whose links are followed; below it none is. Nothing is made before a delivery.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self::below(path.into(), Vec::new(), Arc::default())
+        Self::at(Place::new(path.into(), Vec::new()), Arc::default())
     }
 
-    /// The Maildir that `parts` lead to from `base`, without following a link.
-    pub(crate) fn below(base: PathBuf, parts: Vec<OsString>, doubts: Arc<Doubts>) -> Self {
-        Self { root: Place::new(base, parts), doubts }
+    /// The Maildir at a place.
+    pub(crate) fn at(root: Place, doubts: Arc<Doubts>) -> Self {
+        Self { root, doubts }
     }
 
     fn folder(&self, folder: &FolderName) -> Place {
@@ -86,25 +86,6 @@ impl Postbox for Maildir {
         }
         blocking(move || draft.commit()).await
     }
-}
-
-/// Does work that may wait for a disk on a thread that may wait.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let outcome = tokio::task::spawn_blocking(work).await;
-    outcome.unwrap_or_else(|stopped| {
-        Err(Error::Io {
-            action: "finish work on",
-            place: "a Maildir".into(),
-            source: io::Error::other(stopped),
-        })
-    })
-}
-
-/// An error of the system at a place.
-fn failed(action: &'static str, place: &Path) -> impl Fn(io::Error) -> Error {
-    move |source| Error::Io { action, place: place.to_owned(), source }
 }
 
 /// One of a Maildir's three folders, or `None` where it does not exist.

@@ -10,12 +10,14 @@ use std::{
 use pop2::wire;
 
 use super::{
-    failed,
     name::{self, Claim},
-    place::{self, Place},
     tmp,
 };
-use crate::{Error, disk};
+use crate::{
+    Error, disk,
+    error::failed,
+    place::{self, Place},
+};
 
 /// A message that is being delivered. Dropping it leaves nothing.
 #[derive(Debug)]

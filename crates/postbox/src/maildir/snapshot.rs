@@ -17,14 +17,18 @@ use rustix::{
 };
 
 use super::{
-    Doubt, Doubts, blocking, failed,
+    Doubt, Doubts,
     listing::{Listing, Part},
     name::{self, Claim},
-    open_part,
-    place::{self, Place},
-    tmp,
+    open_part, tmp,
 };
-use crate::{Error, Mailbox, Marks, Message, Released, disk};
+use crate::{
+    Error, Mailbox, Marks, Message, Released,
+    blocking::blocking,
+    disk,
+    error::failed,
+    place::{self, Place},
+};
 
 /// Up to this size, in octets, a file is measured where we are: handing it to another thread takes longer.
 const SMALL: u64 = 64 * 1024;

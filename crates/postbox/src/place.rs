@@ -9,36 +9,49 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::failed;
-use crate::{Error, disk};
+use crate::{Error, disk, error::failed};
 
 /// A folder that may or may not exist.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(crate) struct Place {
     base: PathBuf,
     parts: Vec<OsString>,
 }
 
 impl Place {
-    pub(super) fn new(base: PathBuf, parts: Vec<OsString>) -> Self {
+    pub(crate) fn new(base: PathBuf, parts: Vec<OsString>) -> Self {
         Self { base, parts }
     }
 
-    pub(super) fn join(&self, part: OsString) -> Self {
+    pub(crate) fn join(&self, part: OsString) -> Self {
         let mut place = self.clone();
         place.parts.push(part);
         place
     }
 
+    /// The folder that this is in, and its own name there; `None` where it has no name below the root.
+    #[allow(dead_code)] // for the stores of one file, which come next
+    pub(crate) fn split(&self) -> Option<(Self, OsString)> {
+        let mut above = self.clone();
+        let name = if let Some(part) = above.parts.pop() {
+            part
+        } else {
+            let name = above.base.file_name()?.to_owned();
+            above.base.pop();
+            name
+        };
+        Some((above, name))
+    }
+
     /// For messages to people; it is never opened.
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         let mut path = self.base.clone();
         path.extend(&self.parts);
         path
     }
 
     /// Opens the folder; `None` where it does not exist.
-    pub(super) fn open(&self) -> Result<Option<OwnedFd>, Error> {
+    pub(crate) fn open(&self) -> Result<Option<OwnedFd>, Error> {
         let mut path = self.base.clone();
         let Some(mut folder) = existing(disk::open_base(&path), "open", &path)? else { return Ok(None) };
         for part in &self.parts {
@@ -52,7 +65,7 @@ impl Place {
     }
 
     /// Opens the folder, and makes what is missing of it.
-    pub(super) fn make(&self) -> Result<OwnedFd, Error> {
+    pub(crate) fn make(&self) -> Result<OwnedFd, Error> {
         let mut path = self.base.clone();
         let mut folder = make_base(&path)?;
         for part in &self.parts {
@@ -73,7 +86,7 @@ fn make_base(path: &Path) -> Result<OwnedFd, Error> {
 }
 
 /// What was opened, or `None` where it does not exist.
-pub(super) fn existing<T>(
+pub(crate) fn existing<T>(
     opened: io::Result<T>,
     action: &'static str,
     path: &Path,
@@ -86,7 +99,7 @@ pub(super) fn existing<T>(
 }
 
 /// A link or something else where a folder should be says so; another error is the system's.
-pub(super) fn strange_or(error: io::Error, action: &'static str, path: &Path) -> Error {
+pub(crate) fn strange_or(error: io::Error, action: &'static str, path: &Path) -> Error {
     match Errno::from_io_error(&error) {
         Some(Errno::LOOP) => Error::Strange { place: path.to_owned(), what: "a symbolic link" },
         Some(Errno::NOTDIR) => {
