@@ -168,7 +168,7 @@ fn left_behind(folder: &Path) -> Vec<String> {
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let passing = name.starts_with(['.', ',']) || name.ends_with(".lock");
+        let passing = name.starts_with(['.', ',']) || path.extension().is_some_and(|end| end == "lock");
         if path.is_dir() {
             left.extend(left_behind(&path));
         } else if (passing && name != ".mh_sequences") || folder.ends_with("tmp") {
