@@ -371,7 +371,7 @@ mod tests {
             ),
             ("woof = 1", ":1:1: unknown key \"woof\"; there are hostname, listener, accounts, mail, limits"),
             ("\nhostname = 'dog house'", ":2:12: hostname is letters"),
-            ("[mail]\ndefault = ['imap:x']", ":2:12: \"imap:x\" is no place for mail; write maildir:PATH"),
+            ("[mail]\ndefault = ['imap:x']", ":2:12: \"imap:x\" is no place for mail; write maildir:PATH or mbox:PATH"),
             ("[mail]\ndefault = ['maildir:/var/mail']", ":2:12: \"maildir:/var/mail\" names the same place"),
             ("[mail]\ndefault = []", ":2:11: mail.default needs at least one place"),
             (

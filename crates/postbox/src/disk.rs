@@ -4,7 +4,10 @@ use std::{
     ffi::OsStr,
     fs::File,
     io::{self, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::FileExt,
+    },
     path::Path,
 };
 
@@ -44,6 +47,18 @@ pub(crate) fn make_file(folder: impl AsFd, name: impl AsRef<OsStr>) -> io::Resul
     Ok(rustix::fs::openat(folder, name.as_ref(), flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
+/// Makes a file without a name, in `folder` where that can be, else where temporary files go.
+pub(crate) fn make_unnamed(folder: Option<&OwnedFd>) -> io::Result<File> {
+    step()?;
+    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR;
+    let there = folder.map(|folder| rustix::fs::openat(folder, ".", flags, mode));
+    match there {
+        Some(Ok(file)) => Ok(file.into()),
+        _ => Ok(rustix::fs::open(std::env::temp_dir(), flags, mode)?.into()),
+    }
+}
+
 pub(crate) fn write(file: &mut File, octets: &[u8]) -> io::Result<()> {
     #[cfg(feature = "faults")]
     if let Some(short) = crate::faults::short_write(octets) {
@@ -52,6 +67,23 @@ pub(crate) fn write(file: &mut File, octets: &[u8]) -> io::Result<()> {
     }
     step()?;
     file.write_all(octets)
+}
+
+/// Writes octets at an offset.
+pub(crate) fn write_at(file: &File, octets: &[u8], offset: u64) -> io::Result<()> {
+    #[cfg(feature = "faults")]
+    if let Some(short) = crate::faults::short_write(octets) {
+        file.write_all_at(short, offset)?;
+        return Err(Errno::NOSPC.into());
+    }
+    step()?;
+    file.write_all_at(octets, offset)
+}
+
+/// Makes a file shorter.
+pub(crate) fn set_length(file: &File, length: u64) -> io::Result<()> {
+    step()?;
+    file.set_len(length)
 }
 
 /// Waits until a file's octets, or a folder's names, are on the disk.
@@ -72,6 +104,12 @@ pub(crate) fn rename(from: impl AsFd, old: &OsStr, to: impl AsFd, new: &OsStr) -
         }
         result => Ok(result?),
     }
+}
+
+/// Gives a file the place of another in its folder.
+pub(crate) fn replace(folder: impl AsFd, old: &OsStr, new: &OsStr) -> io::Result<()> {
+    step()?;
+    Ok(rustix::fs::renameat(&folder, old, &folder, new)?)
 }
 
 /// Removes a file; false where it was gone.

@@ -19,12 +19,20 @@ pub enum Error {
         source: io::Error,
     },
     /// Something lies where mail should, and is not followed or read.
-    #[error("{} is {what}; it is left alone: remove it, or move the mail to where it points", place.display())]
+    #[error("{} is {what}; it is left alone: put what belongs there in its place", place.display())]
     Strange {
         /// The thing.
         place: PathBuf,
         /// What it is.
         what: &'static str,
+    },
+    /// A folder cannot have a file of that name.
+    #[error("there can be no folder {folder:?} beside {}: a name that ends in .lock is a lock's; choose another", place.display())]
+    Reserved {
+        /// The account's default mailbox.
+        place: PathBuf,
+        /// The folder's name.
+        folder: String,
     },
     /// A message no longer has the octets that its length promised.
     #[error(
@@ -47,7 +55,7 @@ impl Error {
     /// Whether trying again later, with no change to the set-up, may help.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        !matches!(self, Self::Strange { .. })
+        !matches!(self, Self::Strange { .. } | Self::Reserved { .. })
     }
 }
 

@@ -19,13 +19,15 @@ mod error;
 #[cfg(feature = "faults")]
 pub mod faults;
 mod folder;
+mod journal;
 mod location;
-#[allow(dead_code)] // for the stores of one file, which come next
 mod lock;
 pub mod maildir;
+pub mod mbox;
 pub mod memory;
 mod message;
 mod place;
+mod spool;
 mod store;
 
 pub use error::Error;

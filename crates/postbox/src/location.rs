@@ -9,6 +9,7 @@ use std::{
 use crate::{
     Store,
     maildir::{Doubts, Maildir},
+    mbox::{Indexes, Mbox},
     place::Place,
 };
 
@@ -29,12 +30,14 @@ pub struct Location {
 #[derive(Debug, Clone)]
 enum Kind {
     Maildir(Arc<Doubts>),
+    Mbox(Arc<Indexes>),
 }
 
 impl Kind {
     fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "maildir" => Self::Maildir(Arc::default()),
+            "mbox" => Self::Mbox(Arc::default()),
             _ => return None,
         })
     }
@@ -43,6 +46,7 @@ impl Kind {
     fn open(&self, place: Place) -> Store {
         match self {
             Self::Maildir(doubts) => Store::Maildir(Maildir::at(place, Arc::clone(doubts))),
+            Self::Mbox(indexes) => Store::Mbox(Mbox::at(place, Arc::clone(indexes))),
         }
     }
 }
@@ -51,7 +55,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
     /// No kind, or one that there is not.
-    #[error("{0:?} is no place for mail; write maildir:PATH")]
+    #[error("{0:?} is no place for mail; write maildir:PATH or mbox:PATH")]
     Kind(String),
     /// Every account would have the same mail.
     #[error("{0:?} names the same place for every account; put {USER} where the account's name goes")]

@@ -27,8 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How old a dotlock is that a program must have left behind.
 const STALE: Duration = Duration::from_mins(5);
 
-/// How often a lock is tried.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How long a lock is left alone before it is tried again: at first, and at most.
+const PAUSE: Duration = Duration::from_millis(1);
+const LONG_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a lock is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,7 @@ impl<'a> Lock<'a> {
     ) -> Result<Self, Error> {
         let give_up = Instant::now() + PATIENCE;
         let fail = failed("lock", path);
+        let mut pause = PAUSE;
         loop {
             if set(file, purpose.fcntl()).map_err(&fail)? {
                 // From here on dropping it lets go of the lock again.
@@ -75,7 +77,8 @@ impl<'a> Lock<'a> {
             if Instant::now() >= give_up {
                 return Err(fail(io::Error::new(io::ErrorKind::WouldBlock, "another program has it locked")));
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONG_PAUSE);
         }
     }
 }

@@ -30,7 +30,6 @@ impl Place {
     }
 
     /// The folder that this is in, and its own name there; `None` where it has no name below the root.
-    #[allow(dead_code)] // for the stores of one file, which come next
     pub(crate) fn split(&self) -> Option<(Self, OsString)> {
         let mut above = self.clone();
         let name = if let Some(part) = above.parts.pop() {

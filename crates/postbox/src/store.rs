@@ -7,6 +7,7 @@ use tokio::io::AsyncRead;
 use crate::{
     Error, FolderName, Mailbox, Marks, Message, Postbox, Released,
     maildir::{self, Maildir},
+    mbox::{self, Mbox},
     memory::{self, Memory},
 };
 
@@ -17,6 +18,8 @@ pub enum Store {
     Memory(Memory),
     /// In a Maildir and the Maildir++ folders below it.
     Maildir(Maildir),
+    /// In an mbox, with files for folders beside it.
+    Mbox(Mbox),
 }
 
 /// A folder of a [`Store`], selected.
@@ -26,6 +29,8 @@ pub enum Selected {
     Memory(memory::Snapshot),
     /// In a Maildir.
     Maildir(maildir::Snapshot),
+    /// In an mbox.
+    Mbox(mbox::Snapshot),
 }
 
 impl Postbox for Store {
@@ -35,6 +40,7 @@ impl Postbox for Store {
         match self {
             Self::Memory(memory) => memory.select(folder).await.map(Selected::Memory),
             Self::Maildir(maildir) => maildir.select(folder).await.map(Selected::Maildir),
+            Self::Mbox(mbox) => mbox.select(folder).await.map(Selected::Mbox),
         }
     }
 
@@ -46,6 +52,7 @@ impl Postbox for Store {
         match self {
             Self::Memory(memory) => memory.deliver(folder, message).await,
             Self::Maildir(maildir) => maildir.deliver(folder, message).await,
+            Self::Mbox(mbox) => mbox.deliver(folder, message).await,
         }
     }
 }
@@ -55,6 +62,7 @@ impl Mailbox for Selected {
         match self {
             Self::Memory(snapshot) => snapshot.count(),
             Self::Maildir(snapshot) => snapshot.count(),
+            Self::Mbox(snapshot) => snapshot.count(),
         }
     }
 
@@ -62,6 +70,7 @@ impl Mailbox for Selected {
         match self {
             Self::Memory(snapshot) => snapshot.message(number).await,
             Self::Maildir(snapshot) => snapshot.message(number).await,
+            Self::Mbox(snapshot) => snapshot.message(number).await,
         }
     }
 
@@ -69,6 +78,7 @@ impl Mailbox for Selected {
         match self {
             Self::Memory(snapshot) => snapshot.release(marks).await,
             Self::Maildir(snapshot) => snapshot.release(marks).await,
+            Self::Mbox(snapshot) => snapshot.release(marks).await,
         }
     }
 }

@@ -119,3 +119,8 @@ async fn nothing_is_lost_or_doubled(store: &str) {
 async fn maildir() {
     nothing_is_lost_or_doubled("maildir").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn mbox() {
+    nothing_is_lost_or_doubled("mbox").await;
+}

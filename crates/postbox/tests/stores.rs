@@ -14,7 +14,7 @@ mod battery;
 use std::path::Path;
 
 use battery::battery;
-use postbox::{Location, Mailbox, Postbox, chain::Chain, maildir::Maildir, memory::Memory};
+use postbox::{Location, Mailbox, Postbox, chain::Chain, maildir::Maildir, mbox::Mbox, memory::Memory};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -28,6 +28,10 @@ battery!(memory, (Memory::default(), ()));
 battery!(maildir, {
     let folder = folder();
     (Maildir::new(folder.path().join("Maildir")), folder)
+});
+battery!(mbox, {
+    let folder = folder();
+    (Mbox::new(folder.path().join("mbox")), folder)
 });
 battery!(a_store_by_its_location, {
     let folder = folder();

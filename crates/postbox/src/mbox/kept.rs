@@ -1,0 +1,144 @@
+//! The indexes of files that have not changed since, kept for the sessions to come.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io,
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::index::{Index, Scanned};
+use crate::{Error, error::failed};
+
+/// What all kept indexes may take together, in octets; beyond it they are forgotten together.
+const MOST: usize = 64 * 1024 * 1024;
+
+/// The first octets of a file that are compared.
+const HEAD: usize = 512;
+
+/// How long a file has to be left alone before its times tell every change of it, where the file system counts
+/// fractions of a second, and where it counts seconds.
+const GRANULE: Duration = Duration::from_millis(100);
+const COARSE_GRANULE: Duration = Duration::from_secs(2);
+
+/// A file at a moment: the same stamp means the same content, once the file is quiet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: Duration,
+    /// It can not be set back, as the other can.
+    changed: Duration,
+    head: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let status = rustix::fs::fstat(file)?;
+        let mut head = [0; HEAD];
+        let count = file.read_at(&mut head, 0)?;
+        let time = |seconds: i64, nanos: u64| {
+            let nanos = u32::try_from(nanos).unwrap_or_default();
+            Duration::new(u64::try_from(seconds).unwrap_or_default(), nanos)
+        };
+        Ok(Self {
+            device: status.st_dev,
+            inode: status.st_ino,
+            size: u64::try_from(status.st_size).unwrap_or_default(),
+            modified: time(status.st_mtime, status.st_mtime_nsec),
+            changed: time(status.st_ctime, status.st_ctime_nsec),
+            head: xxh3_64(head.get(..count).unwrap_or_default()),
+        })
+    }
+
+    /// Device and inode.
+    fn file(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
+    /// The size in octets.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether a change from now on will show in the times.
+    fn is_quiet(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let granule = if self.changed.subsec_nanos() == 0 { COARSE_GRANULE } else { GRANULE };
+        self.changed.max(self.modified) + granule < now
+    }
+}
+
+/// Indexes of files, by device and inode.
+#[derive(Debug, Default)]
+pub(crate) struct Indexes(Mutex<HashMap<(u64, u64), Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    stamp: Stamp,
+    was_quiet: bool,
+    index: Arc<Index>,
+}
+
+impl Indexes {
+    fn all(&self) -> MutexGuard<'_, HashMap<(u64, u64), Kept>> {
+        // Each entry is whole, whoever panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The index of a file that nobody has changed since.
+    pub(super) fn get(&self, stamp: &Stamp) -> Option<Arc<Index>> {
+        let all = self.all();
+        let kept = all.get(&stamp.file())?;
+        (kept.was_quiet && kept.stamp == *stamp).then(|| Arc::clone(&kept.index))
+    }
+
+    /// The index of a file that is locked, made anew as far as that shows to be needed. A message that is
+    /// taken from where it says has to be looked at first.
+    pub(super) fn renew(&self, file: &File, stamp: &Stamp, path: &Path) -> Result<Arc<Index>, Error> {
+        let was_quiet = stamp.is_quiet();
+        let mut known = None;
+        if let Some(kept) = self.all().get(&stamp.file()) {
+            if kept.stamp == *stamp {
+                return Ok(Arc::clone(&kept.index));
+            }
+            if kept.stamp.size < stamp.size && kept.stamp.head == stamp.head {
+                known = Some(Arc::clone(&kept.index));
+            }
+        }
+        let fail = failed("read", path);
+        let appended = match known {
+            Some(index) => index.scan_appended(file, stamp.size).map_err(&fail)?,
+            None => None,
+        };
+        let index = match appended {
+            Some(index) => index,
+            None => match Index::scan(file, stamp.size).map_err(&fail)? {
+                Scanned::Mbox(index) => index,
+                Scanned::SomethingElse => {
+                    let what = "no mbox, for it does not begin with a From line";
+                    return Err(Error::Strange { place: path.to_owned(), what });
+                }
+            },
+        };
+        let (index, stamp) = (Arc::new(index), stamp.clone());
+        let mut all = self.all();
+        let weight: usize = all.values().map(|kept| kept.index.weight()).sum();
+        if weight + index.weight() > MOST {
+            all.clear();
+        }
+        all.insert(stamp.file(), Kept { stamp, was_quiet, index: Arc::clone(&index) });
+        Ok(index)
+    }
+
+    /// The index is wrong.
+    pub(super) fn forget(&self, stamp: &Stamp) {
+        self.all().remove(&stamp.file());
+    }
+}
