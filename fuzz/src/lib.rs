@@ -10,26 +10,30 @@
 mod choices;
 mod lines;
 mod targets {
+    pub(crate) mod aliases;
     pub(crate) mod client_session;
     pub(crate) mod command;
     pub(crate) mod configuration;
     pub(crate) mod framing;
+    pub(crate) mod mbox;
     pub(crate) mod passwd_file;
+    pub(crate) mod receiving;
     pub(crate) mod reply;
     pub(crate) mod server_session;
     pub(crate) mod wire_form;
 }
 
 pub use targets::{
-    client_session::client_session, command::command, configuration::configuration, framing::framing,
-    passwd_file::passwd_file, reply::reply, server_session::server_session, wire_form::wire_form,
+    aliases::aliases, client_session::client_session, command::command, configuration::configuration,
+    framing::framing, mbox::mbox, passwd_file::passwd_file, receiving::receiving, reply::reply,
+    server_session::server_session, wire_form::wire_form,
 };
 
 /// A target's name and function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 11] = [
     ("framing", framing),
     ("command", command),
     ("reply", reply),
@@ -38,6 +42,9 @@ pub const TARGETS: [Target; 8] = [
     ("client_session", client_session),
     ("passwd_file", passwd_file),
     ("configuration", configuration),
+    ("aliases", aliases),
+    ("receiving", receiving),
+    ("mbox", mbox),
 ];
 
 /// What may be shown to a person in one line: no control character, which could move a terminal's cursor.

@@ -42,7 +42,7 @@ pub struct ConfigFile {
 /// `doghouse deliver`
 #[derive(Debug, Args)]
 pub struct Deliver {
-    /// Whose mail it is
+    /// Whose mail it is: a user, an alias, or an address of either such as user+folder@domain
     #[arg(value_name = "USER")]
     pub user: String,
     /// The folder, which is made where it does not exist; the default mailbox without this, or where it is empty

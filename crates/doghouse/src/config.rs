@@ -1,6 +1,7 @@
 //! The configuration file.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
@@ -11,6 +12,11 @@ use ipnet::IpNet;
 use postbox::Location;
 use serde::Deserialize;
 use toml::Spanned;
+
+mod delivery;
+
+pub use delivery::{Delivery, Endpoint};
+use delivery::{RawDelivery, RawLmtp, RawSmtp};
 
 /// Where the configuration is unless `--config` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/doghouse/doghouse.toml";
@@ -28,6 +34,14 @@ pub struct Config {
     pub remember: Duration,
     /// The stores of an account's mail in order, at least one.
     pub mail: Vec<Location>,
+    /// Names of folders, with `{user}` for the account's, and the store that each is.
+    pub folders: Vec<(String, Location)>,
+    /// Where mail comes in by SMTP.
+    pub smtp: Vec<Endpoint>,
+    /// Where mail comes in by LMTP.
+    pub lmtp: Vec<Endpoint>,
+    /// Whose mail is taken.
+    pub delivery: Delivery,
     /// How much, and how long.
     pub limits: Limits,
 }
@@ -59,6 +73,12 @@ pub struct Limits {
     pub login: Duration,
     /// T2: how long a client that has logged in may be silent.
     pub idle: Duration,
+    /// Sessions in which mail comes in, at once.
+    pub mail_sessions: usize,
+    /// The same, from one address.
+    pub mail_sessions_per_address: usize,
+    /// How long whoever delivers may be silent.
+    pub mail_idle: Duration,
     /// How long sessions may go on when the server is told to stop.
     pub shutdown: Duration,
 }
@@ -91,6 +111,9 @@ struct Raw {
     listener: Vec<RawListener>,
     accounts: RawAccounts,
     mail: RawMail,
+    smtp: Vec<RawSmtp>,
+    lmtp: Vec<Spanned<RawLmtp>>,
+    delivery: RawDelivery,
     limits: RawLimits,
 }
 
@@ -124,6 +147,7 @@ impl Default for RawAccounts {
 #[serde(deny_unknown_fields, default)]
 struct RawMail {
     default: Option<Spanned<Vec<Spanned<String>>>>,
+    folders: BTreeMap<String, Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,12 +156,23 @@ struct RawLimits {
     sessions: u32,
     login_seconds: u64,
     idle_seconds: u64,
+    mail_sessions: u32,
+    mail_sessions_per_address: u32,
+    mail_idle_seconds: u64,
     shutdown_seconds: u64,
 }
 
 impl Default for RawLimits {
     fn default() -> Self {
-        Self { sessions: 2_000, login_seconds: 60, idle_seconds: 600, shutdown_seconds: 10 }
+        Self {
+            sessions: 2_000,
+            login_seconds: 60,
+            idle_seconds: 600,
+            mail_sessions: 200,
+            mail_sessions_per_address: 20,
+            mail_idle_seconds: 300,
+            shutdown_seconds: 10,
+        }
     }
 }
 
@@ -187,6 +222,8 @@ impl Config {
                 .map_err(|error| refuse(text.span().start, error.to_string()))
         };
         let mail = mail.into_iter().map(location).collect::<Result<_, _>>()?;
+        let folders = raw.mail.folders.into_iter().map(|(name, text)| Ok((name, location(text)?)));
+        let folders = folders.collect::<Result<_, _>>()?;
 
         let mut listeners = raw.listener;
         if listeners.is_empty() {
@@ -196,6 +233,9 @@ impl Config {
             .into_iter()
             .map(|raw| Listener { address: raw.address, cleartext_from: raw.cleartext_from })
             .collect();
+        let delivery = raw.delivery.check(&hostname, folder).map_err(|(at, what)| refuse(at, what))?;
+        let lmtp = raw.lmtp.into_iter().map(|lmtp| RawLmtp::check(lmtp, folder));
+        let lmtp = lmtp.collect::<Result<_, _>>().map_err(|(at, what)| refuse(at, what))?;
         let limits = raw.limits;
         if let Some(what) = limits.fault() {
             return Err(ConfigError { path: path.to_owned(), at: None, what: what.to_owned() });
@@ -206,10 +246,17 @@ impl Config {
             passwd_file: folder.join(raw.accounts.passwd_file),
             remember: Duration::from_secs(raw.accounts.remember_seconds),
             mail,
+            folders,
+            smtp: raw.smtp.into_iter().map(|smtp| Endpoint::Tcp(smtp.address)).collect(),
+            lmtp,
+            delivery,
             limits: Limits {
                 sessions: limits.sessions as usize,
                 login: Duration::from_secs(limits.login_seconds),
                 idle: Duration::from_secs(limits.idle_seconds),
+                mail_sessions: limits.mail_sessions as usize,
+                mail_sessions_per_address: limits.mail_sessions_per_address as usize,
+                mail_idle: Duration::from_secs(limits.mail_idle_seconds),
                 shutdown: Duration::from_secs(limits.shutdown_seconds),
             },
         })
@@ -220,12 +267,13 @@ impl RawLimits {
     /// A limit beyond which a clock cannot count, or under which nobody is served.
     fn fault(&self) -> Option<&'static str> {
         const YEAR: u64 = 366 * 24 * 60 * 60;
-        let times = [self.login_seconds, self.idle_seconds, self.shutdown_seconds];
-        if self.sessions == 0 {
-            Some("limits.sessions is at least 1")
-        } else if self.login_seconds == 0 || self.idle_seconds == 0 {
-            Some("limits.login_seconds and limits.idle_seconds are at least 1")
-        } else if times.iter().any(|&seconds| seconds > YEAR) {
+        let waits = [self.login_seconds, self.idle_seconds, self.mail_idle_seconds];
+        let times = waits.into_iter().chain([self.shutdown_seconds]);
+        if [self.sessions, self.mail_sessions, self.mail_sessions_per_address].contains(&0) {
+            Some("limits.sessions, mail_sessions and mail_sessions_per_address are at least 1")
+        } else if waits.contains(&0) {
+            Some("limits.login_seconds, idle_seconds and mail_idle_seconds are at least 1")
+        } else if times.into_iter().any(|seconds| seconds > YEAR) {
             Some("a time in limits is at most a year")
         } else {
             None
@@ -321,7 +369,25 @@ mod tests {
             remember_seconds = 0
             [mail]
             default = ["maildir:/var/spool/{user}", "maildir:/home/{user}/Maildir"]
+            [mail.folders]
+            "/usr/spool/mail/{user}" = "mbox:/var/mail/{user}"
+            [[smtp]]
+            address = "127.0.0.1:25"
+            [[lmtp]]
+            socket = "lmtp.sock"
+            mode = "0600"
+            [[lmtp]]
+            address = "127.0.0.1:24"
+            [delivery]
+            domains = ["Dog-House.example", "bone.example"]
+            aliases = "aliases"
+            recipient_delimiter = "-"
+            max_octets = 1000
+            max_recipients = 3
             [limits]
+            mail_sessions = 5
+            mail_sessions_per_address = 2
+            mail_idle_seconds = 9
             sessions = 7
             login_seconds = 5
             idle_seconds = 60
@@ -332,6 +398,13 @@ mod tests {
         assert_eq!((config.hostname.as_str(), config.mail.len()), ("dog-house.example", 2));
         assert_eq!(config.passwd_file, Path::new("/etc/dovecot/users"));
         assert_eq!(config.limits.sessions, 7);
+        assert_eq!((config.limits.mail_sessions, config.limits.mail_sessions_per_address), (5, 2));
+        assert_eq!(config.folders[0].0, "/usr/spool/mail/{user}");
+        assert_eq!(config.smtp, [Endpoint::Tcp("127.0.0.1:25".parse().unwrap())]);
+        assert_eq!(config.lmtp[0], Endpoint::Unix { path: "/etc/doghouse/lmtp.sock".into(), mode: 0o600 });
+        assert_eq!(config.delivery.domains, ["dog-house.example", "bone.example"]);
+        assert_eq!(config.delivery.aliases.as_deref(), Some(Path::new("/etc/doghouse/aliases")));
+        assert_eq!((config.delivery.delimiter, config.delivery.max_octets), (Some('-'), 1000));
         assert_eq!(config.limits.idle, Duration::from_mins(1));
     }
 
@@ -367,11 +440,17 @@ mod tests {
             ("[mial]\n", ":1:2: unknown key \"mial\"; did you mean \"mail\"?"),
             (
                 "'a`b\tc' = 1",
-                ":1:1: unknown key \"a`b\\tc\"; there are hostname, listener, accounts, mail, limits",
+                ":1:1: unknown key \"a`b\\tc\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, limits",
             ),
-            ("woof = 1", ":1:1: unknown key \"woof\"; there are hostname, listener, accounts, mail, limits"),
+            (
+                "woof = 1",
+                ":1:1: unknown key \"woof\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, limits",
+            ),
             ("\nhostname = 'dog house'", ":2:12: hostname is letters"),
-            ("[mail]\ndefault = ['imap:x']", ":2:12: \"imap:x\" is no place for mail; write maildir:PATH or mbox:PATH"),
+            (
+                "[mail]\ndefault = ['imap:x']",
+                ":2:12: \"imap:x\" is no place for mail; write maildir:PATH or mbox:PATH",
+            ),
             ("[mail]\ndefault = ['maildir:/var/mail']", ":2:12: \"maildir:/var/mail\" names the same place"),
             ("[mail]\ndefault = []", ":2:11: mail.default needs at least one place"),
             (
@@ -383,7 +462,15 @@ mod tests {
                 ":2:19: invalid IP address syntax: write networks",
             ),
             ("[listener]\n", ":1:1: invalid type: map, expected a sequence: write [[listener]]"),
-            ("[limits]\nsessions = 0", ": limits.sessions is at least 1"),
+            (
+                "[limits]\nsessions = 0",
+                ": limits.sessions, mail_sessions and mail_sessions_per_address are at least 1",
+            ),
+            ("[[lmtp]]\n", ":1:1: an [[lmtp]] has either address, or socket"),
+            ("[[lmtp]]\nsocket = 'x'\nmode = '9'", ":3:8: mode is written in octal"),
+            ("[delivery]\ndomains = ['a b']", ":2:12: a domain is letters"),
+            ("[delivery]\nrecipient_delimiter = '++'", ":2:23: recipient_delimiter is one character"),
+            ("[delivery]\nmax_octets = 0", ":2:14: max_octets is at least 1"),
             ("[limits]\nidle_seconds = 99999999999", ": a time in limits is at most a year"),
             ("hostname = ", ":1:12: "),
         ] {

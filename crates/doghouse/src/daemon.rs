@@ -12,8 +12,8 @@ use std::{
 
 use pop2::{Reply, server::Settings};
 use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpListener, TcpSocket, TcpStream},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
@@ -21,16 +21,24 @@ use tracing::{error, info, warn};
 
 use crate::{
     accounts::{self, Accounts},
-    config::{Config, Listener},
-    house::{Doghouse, Door},
+    config::{Config, Endpoint},
+    house::{self, Doghouse, Door},
+    recipients::AliasesError,
     session::{Phase, Session},
+    smtp::{self, machine::Protocol},
 };
+
+mod gate;
+mod places;
+mod sockets;
+
+pub(crate) use gate::{Gate, gates};
+use places::{Place, Places};
+pub(crate) use sockets::open;
+use sockets::{Connection, Socket};
 
 /// How long to wait where connections cannot be accepted, such as for want of file descriptors.
 const BREATHER: Duration = Duration::from_millis(100);
-
-/// Connections that may wait to be accepted; the system has a limit of its own (`net.core.somaxconn`).
-const QUEUE: u32 = 4096;
 
 /// Descriptors that a session may hold at once: its socket, its folder and a message.
 const DESCRIPTORS: u64 = 4;
@@ -45,11 +53,16 @@ pub enum StartError {
         #[from]
         cause: accounts::Error,
     },
+    /// The aliases file is not there or not in order.
+    #[error(transparent)]
+    Aliases(#[from] AliasesError),
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {source}{}", remedy(source))]
+    #[error("cannot listen on {endpoint}: {source}{}", remedy(source, key))]
     Listen {
         /// The address.
-        address: SocketAddr,
+        endpoint: Endpoint,
+        /// The key of the configuration that says so.
+        key: &'static str,
         /// What the system said.
         source: io::Error,
     },
@@ -64,14 +77,15 @@ fn first_user(error: &accounts::Error) -> &'static str {
     }
 }
 
-fn remedy(error: &io::Error) -> &'static str {
+fn remedy(error: &io::Error, key: &str) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => ": another program listens there; stop it, or change listener.address",
-        io::ErrorKind::AddrNotAvailable => ": this machine has no such address; correct listener.address",
+        io::ErrorKind::AddrInUse => format!(": another program listens there; stop it, or change {key}"),
+        io::ErrorKind::AddrNotAvailable => format!(": this machine has no such address; correct {key}"),
         io::ErrorKind::PermissionDenied => {
-            ": a port below 1024 needs the capability CAP_NET_BIND_SERVICE; give it, or take port 1109"
+            ": a port below 1024 needs the capability CAP_NET_BIND_SERVICE; give it, or take a port above; a socket needs a folder that can be written".to_owned()
         }
-        _ => "",
+        io::ErrorKind::NotFound => format!(": make the folder, or correct {key}"),
+        _ => String::new(),
     }
 }
 
@@ -86,17 +100,17 @@ pub struct Daemon {
 #[derive(Debug)]
 struct Shared {
     house: RwLock<Arc<Doghouse>>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
+    mail_places: Arc<Places>,
     next_id: AtomicU64,
 }
 
-/// A listener at work.
+/// A gate at work.
 #[derive(Debug)]
 struct Opened {
-    /// As configured.
-    listener: Listener,
+    gate: Gate,
     /// As it turned out.
-    address: SocketAddr,
+    endpoint: Endpoint,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -104,12 +118,14 @@ impl Daemon {
     /// Loads the accounts and opens the listeners of a configuration. It has to be called within a runtime of
     /// tokio, on which the server then runs.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let accounts = load_accounts(&config)?;
-        let sockets = listen(&config.listeners)?;
-        let places = affordable(config.limits.sessions);
+        let (sessions, mail_sessions) = (config.limits.sessions, config.limits.mail_sessions);
+        let wanted = gates(&config);
+        let house = load(config)?;
+        let sockets = listen(wanted)?;
         let shared = Arc::new(Shared {
-            house: RwLock::new(Arc::new(Doghouse::new(config, accounts))),
-            places: Arc::new(Semaphore::new(places)),
+            house: RwLock::new(Arc::new(house)),
+            places: Places::new(affordable(sessions)),
+            mail_places: Places::new(mail_sessions),
             next_id: AtomicU64::new(1),
         });
         let mut daemon = Self { shared, open: Vec::new(), phase: watch::Sender::new(Phase::Open) };
@@ -117,10 +133,15 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// The addresses that are listened on, in the order of the configuration.
+    /// The addresses that are listened on: for POP2, for SMTP and for LMTP, each in the order of the
+    /// configuration.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.open.iter().map(|opened| opened.address).collect()
+        let tcp = self.open.iter().filter_map(|opened| match opened.endpoint {
+            Endpoint::Tcp(address) => Some(address),
+            Endpoint::Unix { .. } => None,
+        });
+        tcp.collect()
     }
 
     /// The house as it is now.
@@ -130,25 +151,22 @@ impl Daemon {
     }
 
     /// Takes another configuration for the sessions to come; those at work go on as they began. Where this
-    /// fails, everything stays as it was. The number of sessions at once is the one thing that only a restart
+    /// fails, everything stays as it was. The numbers of sessions at once are the one thing that only a restart
     /// changes.
     pub fn reload(&mut self, config: Config) -> Result<(), StartError> {
-        let accounts = load_accounts(&config)?;
-        let is_open =
-            |wanted: &Listener| self.open.iter().any(|opened| opened.listener.address == wanted.address);
-        let new: Vec<Listener> = config.listeners.iter().filter(|wanted| !is_open(wanted)).cloned().collect();
-        let sockets = listen(&new)?;
-        self.open.retain_mut(|opened| {
-            let wanted = config.listeners.iter().find(|wanted| wanted.address == opened.listener.address);
-            if let Some(listener) = wanted {
-                opened.listener = listener.clone();
-            } else {
-                info!(address = %opened.address, "no longer listening");
+        let wanted = gates(&config);
+        let is_open = |gate: &Gate| self.open.iter().any(|opened| opened.gate == *gate);
+        let house = load(config)?;
+        let sockets = listen(wanted.iter().filter(|gate| !is_open(gate)).cloned().collect())?;
+        self.open.retain(|opened| {
+            let stays = wanted.contains(&opened.gate);
+            if !stays {
+                info!(address = %opened.endpoint, "no longer listening");
                 opened.task.abort();
             }
-            wanted.is_some()
+            stays
         });
-        self.shared.replace(Doghouse::new(config, accounts));
+        self.shared.replace(house);
         self.open_doors(sockets);
         Ok(())
     }
@@ -168,13 +186,13 @@ impl Daemon {
         }
     }
 
-    fn open_doors(&mut self, sockets: Vec<(Listener, SocketAddr, TcpListener)>) {
-        for (listener, address, socket) in sockets {
-            info!(%address, "listening");
+    fn open_doors(&mut self, sockets: Vec<(Gate, Endpoint, Socket)>) {
+        for (gate, endpoint, socket) in sockets {
+            info!(address = %endpoint, protocol = gate.protocol(), "listening");
             let answer =
-                answer_the_door(socket, listener.address, Arc::clone(&self.shared), self.phase.subscribe());
+                answer_the_door(socket, gate.clone(), Arc::clone(&self.shared), self.phase.subscribe());
             let task = tokio::spawn(answer);
-            self.open.push(Opened { listener, address, task });
+            self.open.push(Opened { gate, endpoint, task });
         }
     }
 }
@@ -184,74 +202,81 @@ impl Shared {
         Arc::clone(&self.house.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// A number for the next session.
+    fn id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
     fn replace(&self, house: Doghouse) {
         *self.house.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(house);
     }
 }
 
-fn load_accounts(config: &Config) -> Result<Accounts, StartError> {
+/// Reads the files that a configuration names.
+fn load(config: Config) -> Result<Doghouse, StartError> {
     let accounts = Accounts::load(&config.passwd_file, config.remember)?;
     for warning in accounts.warnings() {
         warn!(file = %config.passwd_file.display(), %warning, "an account is locked");
     }
-    Ok(accounts)
+    let recipients = house::recipients(&config)?;
+    Ok(Doghouse::new(config, accounts, recipients))
 }
 
-/// Opens a listener whose queue holds more than come at once: of a connection that finds it full the client
-/// believes that it is open, and waits for a greeting that nobody sends.
-pub(crate) fn open(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(QUEUE)
-}
-
-fn listen(listeners: &[Listener]) -> Result<Vec<(Listener, SocketAddr, TcpListener)>, StartError> {
-    let mut sockets = Vec::with_capacity(listeners.len());
-    for listener in listeners {
-        let fail = |source| StartError::Listen { address: listener.address, source };
-        let socket = open(listener.address).map_err(fail)?;
-        let address = socket.local_addr().map_err(fail)?;
-        sockets.push((listener.clone(), address, socket));
+fn listen(gates: Vec<Gate>) -> Result<Vec<(Gate, Endpoint, Socket)>, StartError> {
+    let mut sockets = Vec::with_capacity(gates.len());
+    for gate in gates {
+        let configured = gate.endpoint();
+        let fail = |source| StartError::Listen { endpoint: configured.clone(), key: gate.key(), source };
+        let socket = open(&configured).map_err(fail)?;
+        let endpoint = socket.endpoint(&configured).map_err(fail)?;
+        sockets.push((gate, endpoint, socket));
     }
     Ok(sockets)
 }
 
 /// Accepts connections until it is aborted; each becomes a task of its own.
-async fn answer_the_door(
-    socket: TcpListener,
-    configured: SocketAddr,
-    shared: Arc<Shared>,
-    phase: watch::Receiver<Phase>,
-) {
+async fn answer_the_door(socket: Socket, gate: Gate, shared: Arc<Shared>, phase: watch::Receiver<Phase>) {
     loop {
-        let (stream, client) = match socket.accept().await {
+        let connection = match socket.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                error!(address = %configured, %error, "cannot accept a connection");
+                error!(address = %gate.endpoint(), %error, "cannot accept a connection");
                 sleep(BREATHER).await;
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
-            warn!(rip = %client.ip(), "too many sessions");
-            tokio::spawn(turn_away(stream));
-            continue;
-        };
-        let (shared, phase) = (Arc::clone(&shared), phase.clone());
-        tokio::spawn(async move {
-            serve(stream, client, configured, &shared, phase).await;
-            drop(place);
-        });
+        let (gate, shared, phase) = (gate.clone(), Arc::clone(&shared), phase.clone());
+        match (connection, gate) {
+            (Connection::Tcp(stream, client), Gate::Pop2(address)) => {
+                if let Some(place) = shared.places.take(None, usize::MAX) {
+                    tokio::spawn(async move { fetch(stream, client, address, &shared, phase, place).await });
+                } else {
+                    warn!(rip = %client.ip(), "too many sessions");
+                    let mut line = Vec::new();
+                    Reply::Error("too many sessions; try again later".into()).encode(&mut line);
+                    tokio::spawn(turn_away(stream, line));
+                }
+            }
+            (Connection::Tcp(stream, client), Gate::Mail(protocol, _)) => {
+                take_in(stream, Some(client.ip()), protocol, shared, phase);
+            }
+            (Connection::Unix(stream), Gate::Mail(protocol, _)) => {
+                take_in(stream, None, protocol, shared, phase);
+            }
+            // POP2 has no gate in the file system.
+            (Connection::Unix(_), Gate::Pop2(_)) => {}
+        }
     }
 }
 
-async fn serve(
+/// A session in which mail is fetched.
+async fn fetch(
     stream: TcpStream,
     client: SocketAddr,
     configured: SocketAddr,
     shared: &Shared,
     phase: watch::Receiver<Phase>,
+    _place: Place,
 ) {
     let house = shared.house();
     let config = house.config();
@@ -259,20 +284,46 @@ async fn serve(
     let Some(listener) = config.listeners.iter().find(|listener| listener.address == configured) else {
         return;
     };
-    // Replies are small and awaited.
-    let _ = stream.set_nodelay(true);
     let mut settings = Settings::new(&config.hostname);
     settings.login_timeout = config.limits.login;
     settings.idle_timeout = config.limits.idle;
-    let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
     let door = Door { house: &house, listener };
-    Session::new(id, client.ip(), &door, &settings, stream, phase).run().await;
+    Session::new(shared.id(), client.ip(), &door, &settings, stream, phase).run().await;
+}
+
+/// A session in which mail comes in.
+fn take_in<S>(
+    stream: S,
+    client: smtp::session::Client,
+    protocol: Protocol,
+    shared: Arc<Shared>,
+    phase: watch::Receiver<Phase>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let house = shared.house();
+    let limits = house.config().limits;
+    let Some(place) = shared.mail_places.take(client, limits.mail_sessions_per_address) else {
+        warn!(rip = client.map(tracing::field::display), "too many delivery sessions");
+        tokio::spawn(turn_away(stream, b"421 4.7.0 too many sessions; try again later\r\n".to_vec()));
+        return;
+    };
+    let settings = smtp::machine::Settings {
+        protocol,
+        hostname: house.config().hostname.clone(),
+        max_octets: house.config().delivery.max_octets,
+        max_recipients: house.config().delivery.max_recipients,
+    };
+    tokio::spawn(async move {
+        let _place = place;
+        smtp::session::Session::new(shared.id(), client, &*house, settings, limits.mail_idle, stream, phase)
+            .run()
+            .await;
+    });
 }
 
 /// Says why, as far as the client takes it at once.
-async fn turn_away(mut stream: TcpStream) {
-    let mut line = Vec::new();
-    Reply::Error("too many sessions; try again later".into()).encode(&mut line);
+async fn turn_away(mut stream: impl AsyncWrite + Unpin, line: Vec<u8>) {
     let _ = timeout(BREATHER, stream.write_all(&line)).await;
 }
 

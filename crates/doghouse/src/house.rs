@@ -1,13 +1,16 @@
 //! What a session may ask the house for: whether a login is good, and that account's mail.
 
-use std::{future::Future, net::IpAddr};
+use std::{future::Future, io::ErrorKind, net::IpAddr};
 
 use pop2::Login;
-use postbox::{Postbox, Store, chain::Chain};
+use postbox::{Error, Postbox, Store, USER, chain::Chain};
+use tokio::io::AsyncRead;
 
 use crate::{
     accounts::Accounts,
     config::{Config, Listener},
+    recipients::{Aliases, AliasesError, Recipients, Target, Unknown},
+    smtp::reply::Reply,
 };
 
 /// The one text for a wrong password, an unknown user and a locked account (`DECISIONS` 25).
@@ -24,12 +27,30 @@ pub trait House: Send + Sync {
         login: &Login,
         client: IpAddr,
     ) -> impl Future<Output = Result<Self::Postbox, &'static str>> + Send;
+
+    /// Mail that an account has under a name of the operator's choice, such as a path: its default mailbox is
+    /// what the name means (`DECISIONS` 23).
+    fn mapped(&self, user: &str, name: &str) -> Option<Self::Postbox>;
+}
+
+/// Who takes mail in.
+pub trait PostOffice: Send + Sync {
+    /// The mailboxes that an address stands for, or what the client is told.
+    fn resolve(&self, address: &str) -> impl Future<Output = Result<Vec<Target>, Reply>> + Send;
+
+    /// Delivers a message; it is durable when this returns.
+    fn deliver<R: AsyncRead + Unpin + Send>(
+        &self,
+        target: &Target,
+        message: R,
+    ) -> impl Future<Output = Result<(), Reply>> + Send;
 }
 
 /// The house that a configuration describes.
 #[derive(Debug)]
 pub struct Doghouse {
     accounts: Accounts,
+    recipients: Recipients,
     config: Config,
 }
 
@@ -45,8 +66,13 @@ pub struct Door<'a> {
 impl Doghouse {
     /// Joins what was loaded.
     #[must_use]
-    pub fn new(config: Config, accounts: Accounts) -> Self {
-        Self { accounts, config }
+    pub fn new(config: Config, accounts: Accounts, recipients: Recipients) -> Self {
+        Self { accounts, recipients, config }
+    }
+
+    /// The mailboxes that an address stands for.
+    pub fn recipients_of(&self, address: &str) -> Result<Vec<Target>, Unknown> {
+        self.recipients.resolve(address, &|user| self.accounts.contains(user))
     }
 
     /// The users.
@@ -70,6 +96,46 @@ pub fn postbox(config: &Config, user: &str) -> Option<Chain<Store>> {
     Some(Chain::new(stores.next()??, stores.collect::<Option<_>>()?))
 }
 
+/// How a configuration has addresses read. This reads its aliases file.
+pub fn recipients(config: &Config) -> Result<Recipients, AliasesError> {
+    let delivery = &config.delivery;
+    let aliases = match &delivery.aliases {
+        Some(path) => Aliases::load(path, &delivery.domains)?,
+        None => Aliases::default(),
+    };
+    Ok(Recipients { domains: delivery.domains.clone(), delimiter: delivery.delimiter, aliases })
+}
+
+impl PostOffice for Doghouse {
+    async fn resolve(&self, address: &str) -> Result<Vec<Target>, Reply> {
+        self.recipients_of(address).map_err(|unknown| match unknown {
+            Unknown::Domain(_) => Reply::new(550, "5.7.1", unknown),
+            Unknown::User(_) | Unknown::Folder(..) => Reply::new(550, "5.1.1", unknown),
+            // The operator's mistake, which may be mended before the sender gives up.
+            Unknown::Round(_) => Reply::new(451, "4.2.4", unknown),
+        })
+    }
+
+    async fn deliver<R: AsyncRead + Unpin + Send>(&self, target: &Target, message: R) -> Result<(), Reply> {
+        let Some(postbox) = postbox(&self.config, &target.user) else {
+            return Err(Reply::new(550, "5.1.1", "there is no such mailbox"));
+        };
+        postbox.deliver(&target.folder, message).await.map_err(|error| {
+            // Whatever is wrong here is the operator's to mend: nothing goes back to its sender for it.
+            tracing::error!(user = ?target.user, folder = %target.folder, %error, "cannot deliver");
+            match &error {
+                Error::Io { source, .. }
+                    if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+                {
+                    Reply::new(452, "4.3.1", "there is no room for the message now; try again later")
+                }
+                Error::Reserved { .. } => Reply::new(550, "5.1.1", "there can be no folder of that name"),
+                _ => Reply::new(451, "4.3.0", "the message cannot be delivered now; try again later"),
+            }
+        })
+    }
+}
+
 impl House for Door<'_> {
     type Postbox = Chain<Store>;
 
@@ -83,5 +149,11 @@ impl House for Door<'_> {
         let verified =
             self.house.accounts.check(login.user.as_str(), &passwords).await.map_err(|_| REFUSAL)?;
         postbox(&self.house.config, verified.user()).ok_or(REFUSAL)
+    }
+
+    fn mapped(&self, user: &str, name: &str) -> Option<Chain<Store>> {
+        let folders = &self.house.config.folders;
+        let (_, location) = folders.iter().find(|(own, _)| own.replace(USER, user) == name)?;
+        Some(Chain::new(location.postbox(user)?, Vec::new()))
     }
 }

@@ -3,6 +3,7 @@
 //! - [`config`], [`accounts`]: what the operator has written.
 //! - [`daemon`]: listeners, reload, shutdown. [`session`]: one client's story, over a [`stream`]. [`house`]: what
 //!   joins the two to accounts and mail.
+//! - [`smtp`]: mail coming in by SMTP and LMTP. [`recipients`]: whose it is.
 //! - [`cli`], [`commands`], [`exit`], [`logging`]: the program.
 #![forbid(unsafe_code)]
 
@@ -14,5 +15,7 @@ pub mod daemon;
 pub mod exit;
 pub mod house;
 pub mod logging;
+pub mod recipients;
 pub mod session;
+pub mod smtp;
 pub mod stream;

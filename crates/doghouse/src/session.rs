@@ -212,13 +212,19 @@ where
     /// can be nobody's is empty (`DECISIONS` 22 and 23).
     async fn select(&mut self, name: MailboxName, marks: &Marks) -> Result<(), End> {
         self.release(marks).await;
-        if let (Ok(folder), Some(postbox)) = (FolderName::parse(name.as_str()), &self.postbox) {
-            match postbox.select(&folder).await {
-                Ok(mailbox) => self.mailbox = Some(mailbox),
-                Err(fault) => {
-                    error!(session = self.id, user = ?self.user, folder = ?name.as_str(), %fault, "cannot open a folder");
-                }
+        let name = name.as_str();
+        let mapped = self.house.mapped(&self.user, name);
+        let selected = match (&mapped, FolderName::parse(name), &self.postbox) {
+            (Some(postbox), ..) => Some(postbox.select(&FolderName::inbox()).await),
+            (None, Ok(folder), Some(postbox)) => Some(postbox.select(&folder).await),
+            _ => None,
+        };
+        match selected {
+            Some(Ok(mailbox)) => self.mailbox = Some(mailbox),
+            Some(Err(fault)) => {
+                error!(session = self.id, user = ?self.user, folder = ?name, %fault, "cannot open a folder");
             }
+            None => {}
         }
         self.server.selected(self.mailbox.as_ref().map_or(0, Mailbox::count));
         Ok(())

@@ -32,7 +32,7 @@ mod store;
 
 pub use error::Error;
 pub use folder::{FolderName, FolderNameError};
-pub use location::{Location, LocationError};
+pub use location::{Location, LocationError, USER};
 pub use message::{Message, Octets};
 pub use store::{Selected, Store};
 

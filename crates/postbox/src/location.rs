@@ -13,7 +13,8 @@ use crate::{
     place::Place,
 };
 
-const USER: &str = "{user}";
+/// What stands for the account's name.
+pub const USER: &str = "{user}";
 
 /// Where the mail of every account lives, such as `maildir:/var/mail/{user}`.
 ///

@@ -98,6 +98,10 @@ impl House for Kennel {
     async fn admit(&self, login: &Login, _: IpAddr) -> Result<Memory, &'static str> {
         if is_right(login) { Ok(self.postbox(login.user.as_str()).clone()) } else { Err("login refused") }
     }
+
+    fn mapped(&self, _: &str, _: &str) -> Option<Memory> {
+        None
+    }
 }
 
 fn is_right(login: &Login) -> bool {

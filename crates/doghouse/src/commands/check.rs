@@ -11,10 +11,11 @@ use postbox::{FolderName, Location, Mailbox, Postbox};
 
 use crate::{
     accounts::Accounts,
-    config::Config,
-    daemon::{StartError, open},
+    config::{Config, Endpoint},
+    daemon::{Gate, StartError, gates, open},
     exit::{self, Failure, OrExit},
     house,
+    smtp::machine::Protocol,
 };
 
 /// What was found, to be said in the order of the configuration.
@@ -46,6 +47,7 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     listeners(&config, &mut report);
     if let Some(accounts) = users(&config, &mut report) {
         mail(&config, &accounts, &mut report).await;
+        delivery(&config, &accounts, &mut report);
     }
 
     let mut output = io::stdout().lock();
@@ -60,17 +62,27 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
 }
 
 fn listeners(config: &Config, report: &mut Report) {
-    for listener in &config.listeners {
-        let address = listener.address;
-        match open(address) {
-            Ok(_) => report.good(format_args!("can listen on {address}")),
+    for gate in gates(config) {
+        let (endpoint, protocol) = (gate.endpoint(), gate.protocol());
+        match open(&endpoint) {
+            Ok(_) => report.good(format_args!("can listen on {endpoint} for {protocol}")),
             Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
                 report.warning(format_args!(
-                    "something listens on {address} already; fine if it is this server"
+                    "something listens on {endpoint} already; fine if it is this server"
                 ));
             }
-            Err(source) => report.fault(StartError::Listen { address, source }),
+            Err(source) => report.fault(StartError::Listen { endpoint, key: gate.key(), source }),
         }
+        if let Gate::Mail(Protocol::Lmtp, Endpoint::Tcp(address)) = gate
+            && !address.ip().is_loopback()
+        {
+            report.warning(format_args!(
+                "{address}: LMTP is for this machine's own MTA; whoever reaches it can leave mail for everybody"
+            ));
+        }
+    }
+    for listener in &config.listeners {
+        let address = listener.address;
         if !address.ip().is_loopback() && listener.cleartext_from.is_empty() {
             report.warning(format_args!(
                 "{address}: nobody but this machine can log in there; list networks in its cleartext_from"
@@ -81,6 +93,25 @@ fn listeners(config: &Config, report: &mut Report) {
                 "{address}: cleartext_from {network} takes passwords in clear from anywhere"
             ));
         }
+    }
+}
+
+/// Where mail that comes in goes.
+fn delivery(config: &Config, accounts: &Accounts, report: &mut Report) {
+    let recipients = match house::recipients(config) {
+        Ok(recipients) => recipients,
+        Err(error) => return report.fault(error),
+    };
+    let is_user = |user: &str| accounts.contains(user);
+    for name in recipients.aliases.names().into_iter().filter(|name| !name.starts_with('*')) {
+        if let Err(unknown) = recipients.resolve(name, &is_user) {
+            report.warning(format_args!("the alias {name} leads to nobody: {unknown}"));
+        }
+    }
+    let domains = recipients.domains.join(", ");
+    report.good(format_args!("mail is taken for {domains}; aliases: {}", recipients.aliases.names().len()));
+    if !config.smtp.is_empty() && recipients.resolve("postmaster", &is_user).is_err() {
+        report.warning("nobody is postmaster, to whom mail must be taken; make an alias (RFC 5321, 4.5.1)");
     }
 }
 

@@ -45,7 +45,7 @@ fn reload(daemon: &mut Daemon, path: &Path) {
 
 fn code(error: &StartError) -> u8 {
     match error {
-        StartError::Accounts { .. } => exit::CONFIG,
+        StartError::Accounts { .. } | StartError::Aliases(_) => exit::CONFIG,
         StartError::Listen { .. } => exit::UNAVAILABLE,
     }
 }

@@ -109,6 +109,16 @@ impl Daemon {
         daemon.address = address.parse().unwrap();
         daemon
     }
+
+    /// Where it listens for another protocol, as the log has it.
+    pub fn listens(&self, protocol: &str) -> String {
+        let end = format!(" protocol=\"{protocol}\"");
+        self.wait_for_log(&end);
+        let log = self.log();
+        let line = log.lines().find(|line| line.ends_with(&end)).unwrap();
+        line.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

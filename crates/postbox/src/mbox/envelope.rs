@@ -7,10 +7,12 @@ const MARK: &[u8] = b"From ";
 /// The longest such line that is looked at, in octets.
 pub(super) const LONGEST: usize = 1024;
 
-const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-/// From March on: counted so, leap days come last in a year.
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MONTHS: [&str; 12] =
-    ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"];
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// The end of the year 9999: a clock that is beyond it is wrong.
+const LATEST: Duration = Duration::from_secs(253_402_300_799);
 
 /// Whether a line, with or without its end, begins a message: it says from whom and when. Text that happens to
 /// begin with `From ` does not have a date there, as programs write it: week day, month, day and time in a row,
@@ -42,9 +44,8 @@ pub(super) fn is_unended(line: &[u8]) -> bool {
 /// none of its own, two blanks stand behind the sender: other programs do not care, and we give it back as it
 /// came.
 pub(super) fn line(sender: &str, now: SystemTime, unended: bool) -> String {
-    let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let blanks = if unended { "  " } else { " " };
-    format!("From {sender}{blanks}{}\n", asctime(since_1970))
+    format!("From {sender}{blanks}{}\n", asctime(now))
 }
 
 /// Who sent a message, by the `Return-Path` that a delivering program has put before it.
@@ -83,28 +84,16 @@ fn is_year(word: &[u8]) -> bool {
 }
 
 /// The time in UTC as C's `asctime` writes it.
-fn asctime(since_1970: Duration) -> String {
-    let seconds = since_1970.as_secs();
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let name = |names: &[&'static str], at: u64| {
-        usize::try_from(at).ok().and_then(|at| names.get(at)).copied().unwrap_or_default()
-    };
-    // From 1 March of the year 0, 400 years are 146,097 days.
-    let since_march = days + 719_468;
-    let (era, day_of_era) = (since_march / 146_097, since_march % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let year = era * 400 + year_of_era + u64::from(month >= 10);
-    format!(
-        "{} {} {day:2} {:02}:{:02}:{:02} {year}",
-        name(&DAYS, days % 7),
-        name(&MONTHS, month),
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
+fn asctime(time: SystemTime) -> String {
+    // Such as `Fri, 01 Feb 1985 09:12:33 GMT`.
+    let date = httpdate::fmt_http_date(time.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LATEST));
+    let words: Vec<&str> = date.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    match words.as_slice() {
+        [day_name, day, month, year, time, ..] => {
+            format!("{day_name} {month} {:>2} {time} {year}", day.trim_start_matches('0'))
+        }
+        _ => date,
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +158,7 @@ mod tests {
             (4_107_542_400, "Mon Mar  1 00:00:00 2100"),
             (1_735_689_599, "Tue Dec 31 23:59:59 2024"),
         ] {
-            assert_eq!(asctime(Duration::from_secs(seconds)), text);
+            assert_eq!(asctime(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), text);
         }
     }
 

@@ -1,0 +1,155 @@
+//! How mail comes in: `[delivery]`, `[[smtp]]` and `[[lmtp]]`.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::is_host;
+
+/// The largest message and the most recipients that may be configured.
+const MOST_OCTETS: u64 = 1 << 40;
+const MOST_RECIPIENTS: usize = 10_000;
+
+/// Whose mail is taken, and how much of it.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The domains of this server, in lower case.
+    pub domains: Vec<String>,
+    /// The aliases file.
+    pub aliases: Option<PathBuf>,
+    /// What stands between a user and a folder in an address.
+    pub delimiter: Option<char>,
+    /// The largest message, in octets.
+    pub max_octets: u64,
+    /// The most recipients of one message.
+    pub max_recipients: usize,
+}
+
+/// Where to listen for mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A socket in the file system.
+    Unix {
+        /// Where.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix { path, .. } => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawDelivery {
+    domains: Option<Vec<Spanned<String>>>,
+    aliases: Option<PathBuf>,
+    recipient_delimiter: Spanned<String>,
+    max_octets: Spanned<u64>,
+    max_recipients: Spanned<usize>,
+}
+
+impl Default for RawDelivery {
+    fn default() -> Self {
+        Self {
+            domains: None,
+            aliases: None,
+            recipient_delimiter: Spanned::new(0..0, "+".to_owned()),
+            max_octets: Spanned::new(0..0, 52_428_800),
+            max_recipients: Spanned::new(0..0, 100),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSmtp {
+    pub(super) address: SocketAddr,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLmtp {
+    address: Option<SocketAddr>,
+    socket: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    mode: Option<Spanned<String>>,
+}
+
+/// What is wrong, and where in the text it begins.
+pub(super) type Fault = (usize, String);
+
+impl RawDelivery {
+    pub(super) fn check(self, hostname: &str, folder: &Path) -> Result<Delivery, Fault> {
+        let mut domains = Vec::new();
+        for domain in self.domains.unwrap_or_else(|| vec![Spanned::new(0..0, hostname.to_owned())]) {
+            if !is_host(domain.get_ref()) {
+                let what = "a domain is letters, digits, - and ., such as \"dog-house.example\"";
+                return Err((domain.span().start, what.to_owned()));
+            }
+            domains.push(domain.get_ref().to_ascii_lowercase());
+        }
+        let mut delimiter = self.recipient_delimiter.get_ref().chars();
+        let delimiter = match (delimiter.next(), delimiter.next()) {
+            (None, _) => None,
+            (Some(c), None) if c.is_ascii_punctuation() && !matches!(c, '@' | '"' | '<' | '>' | '.') => {
+                Some(c)
+            }
+            _ => {
+                let what = "recipient_delimiter is one character such as \"+\", or \"\" for none";
+                return Err((self.recipient_delimiter.span().start, what.to_owned()));
+            }
+        };
+        if !(1..=MOST_OCTETS).contains(self.max_octets.get_ref()) {
+            return Err((
+                self.max_octets.span().start,
+                "max_octets is at least 1, at most a terabyte".to_owned(),
+            ));
+        }
+        if !(1..=MOST_RECIPIENTS).contains(self.max_recipients.get_ref()) {
+            let what = format!("max_recipients is at least 1, at most {MOST_RECIPIENTS}");
+            return Err((self.max_recipients.span().start, what));
+        }
+        Ok(Delivery {
+            domains,
+            aliases: self.aliases.map(|path| folder.join(path)),
+            delimiter,
+            max_octets: self.max_octets.into_inner(),
+            max_recipients: self.max_recipients.into_inner(),
+        })
+    }
+}
+
+impl RawLmtp {
+    pub(super) fn check(lmtp: Spanned<Self>, folder: &Path) -> Result<Endpoint, Fault> {
+        let start = lmtp.span().start;
+        let lmtp = lmtp.into_inner();
+        let mode = match &lmtp.mode {
+            None => 0o660,
+            Some(mode) => {
+                u32::from_str_radix(mode.get_ref(), 8).ok().filter(|mode| *mode <= 0o777).ok_or_else(
+                    || (mode.span().start, "mode is written in octal, such as \"0660\"".to_owned()),
+                )?
+            }
+        };
+        match (lmtp.address, lmtp.socket) {
+            (Some(address), None) if lmtp.mode.is_none() => Ok(Endpoint::Tcp(address)),
+            (None, Some(path)) => Ok(Endpoint::Unix { path: folder.join(path.into_inner()), mode }),
+            _ => Err((start, "an [[lmtp]] has either address, or socket and perhaps mode".to_owned())),
+        }
+    }
+}
