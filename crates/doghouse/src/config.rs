@@ -449,7 +449,7 @@ mod tests {
             ("\nhostname = 'dog house'", ":2:12: hostname is letters"),
             (
                 "[mail]\ndefault = ['imap:x']",
-                ":2:12: \"imap:x\" is no place for mail; write maildir:PATH or mbox:PATH",
+                ":2:12: \"imap:x\" is no place for mail; write a kind (maildir, mbox, mh)",
             ),
             ("[mail]\ndefault = ['maildir:/var/mail']", ":2:12: \"maildir:/var/mail\" names the same place"),
             ("[mail]\ndefault = []", ":2:11: mail.default needs at least one place"),

@@ -1,4 +1,4 @@
-//! Programs that nobody here wrote: Postfix delivers; telnet, nc and a shell script fetch.
+//! Programs that nobody here wrote: Postfix, swaks and procmail deliver; telnet, nc and a shell script fetch.
 //!
 //! Where one is not installed its test says so and is skipped, but never in CI.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
@@ -7,10 +7,14 @@
 mod common;
 #[path = "interop/hand.rs"]
 mod hand;
+#[path = "interop/local.rs"]
+mod local;
 #[path = "interop/postfix.rs"]
 mod postfix;
 #[path = "interop/smtp.rs"]
 mod smtp;
+#[path = "interop/swaks.rs"]
+mod swaks;
 
 use std::{
     env,

@@ -26,8 +26,8 @@ pub enum Error {
         /// What it is.
         what: &'static str,
     },
-    /// A folder cannot have a file of that name.
-    #[error("there can be no folder {folder:?} beside {}: a name that ends in .lock is a lock's; choose another", place.display())]
+    /// A name of that kind has another meaning in that store.
+    #[error("there can be no folder {folder:?} of {}: such a name stands for something else there; choose another", place.display())]
     Reserved {
         /// The account's default mailbox.
         place: PathBuf,

@@ -2,7 +2,7 @@
 //!
 //! - [`Postbox`] is one account's folders, [`Mailbox`] one selected folder: a snapshot whose messages keep
 //!   their numbers until it is released. [`Message`] is one of them, held open.
-//! - [`maildir`] and [`memory`] are stores; [`chain`] is several in order, taken for one.
+//! - [`maildir`], [`mbox`], [`mh`] and [`memory`] are stores; [`chain`] is several in order, taken for one.
 //! - [`Location`] is what a configuration says of where mail lives, and [`Store`] any of the kinds it may name.
 //!
 //! Every store passes the same battery of tests, in `tests/battery`.
@@ -26,7 +26,10 @@ pub mod maildir;
 pub mod mbox;
 pub mod memory;
 mod message;
+pub mod mh;
+mod name;
 mod place;
+mod quiet;
 mod spool;
 mod store;
 

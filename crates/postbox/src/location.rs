@@ -10,6 +10,7 @@ use crate::{
     Store,
     maildir::{Doubts, Maildir},
     mbox::{Indexes, Mbox},
+    mh::Mh,
     place::Place,
 };
 
@@ -32,6 +33,7 @@ pub struct Location {
 enum Kind {
     Maildir(Arc<Doubts>),
     Mbox(Arc<Indexes>),
+    Mh,
 }
 
 impl Kind {
@@ -39,6 +41,7 @@ impl Kind {
         Some(match name {
             "maildir" => Self::Maildir(Arc::default()),
             "mbox" => Self::Mbox(Arc::default()),
+            "mh" => Self::Mh,
             _ => return None,
         })
     }
@@ -47,6 +50,7 @@ impl Kind {
     fn open(&self, place: Place) -> Store {
         match self {
             Self::Maildir(doubts) => Store::Maildir(Maildir::at(place, Arc::clone(doubts))),
+            Self::Mh => Store::Mh(Mh::at(place)),
             Self::Mbox(indexes) => Store::Mbox(Mbox::at(place, Arc::clone(indexes))),
         }
     }
@@ -56,7 +60,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
     /// No kind, or one that there is not.
-    #[error("{0:?} is no place for mail; write maildir:PATH or mbox:PATH")]
+    #[error("{0:?} is no place for mail; write a kind (maildir, mbox, mh), a colon and a path")]
     Kind(String),
     /// Every account would have the same mail.
     #[error("{0:?} names the same place for every account; put {USER} where the account's name goes")]

@@ -17,7 +17,10 @@ use nix::{
     fcntl::{FcntlArg, fcntl},
     libc,
 };
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::{
+    fs::{AtFlags, FlockOperation, Mode, OFlags, flock},
+    io::Errno,
+};
 
 use crate::{Error, disk, error::failed};
 
@@ -58,9 +61,8 @@ impl<'a> Lock<'a> {
         path: &Path,
         purpose: Purpose,
     ) -> Result<Self, Error> {
-        let give_up = Instant::now() + PATIENCE;
         let fail = failed("lock", path);
-        let mut pause = PAUSE;
+        let mut patience = Patience::new();
         loop {
             if set(file, purpose.fcntl()).map_err(&fail)? {
                 // From here on dropping it lets go of the lock again.
@@ -74,12 +76,56 @@ impl<'a> Lock<'a> {
                     Taken::Theirs => {}
                 }
             }
-            if Instant::now() >= give_up {
-                return Err(fail(io::Error::new(io::ErrorKind::WouldBlock, "another program has it locked")));
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(LONG_PAUSE);
+            patience.wait().map_err(&fail)?;
         }
+    }
+}
+
+/// A lock on a folder that only we know of, until this is dropped: it keeps our own sessions apart, in this
+/// process and in others.
+#[derive(Debug)]
+pub(crate) struct FolderLock<'a>(&'a OwnedFd);
+
+impl<'a> FolderLock<'a> {
+    /// Locks a folder. This waits, at most 30 seconds.
+    pub(crate) fn take(folder: &'a OwnedFd, path: &Path) -> Result<Self, Error> {
+        let fail = failed("lock", path);
+        let mut patience = Patience::new();
+        loop {
+            match flock(folder, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self(folder)),
+                Err(Errno::WOULDBLOCK) => patience.wait().map_err(&fail)?,
+                Err(error) => return Err(fail(error.into())),
+            }
+        }
+    }
+}
+
+impl Drop for FolderLock<'_> {
+    fn drop(&mut self) {
+        // Should this fail, closing the folder lets go of it.
+        let _ = flock(self.0, FlockOperation::Unlock);
+    }
+}
+
+/// How long a lock is still waited for.
+struct Patience {
+    give_up: Instant,
+    pause: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { give_up: Instant::now() + PATIENCE, pause: PAUSE }
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        if Instant::now() >= self.give_up {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "another program has it locked"));
+        }
+        std::thread::sleep(self.pause);
+        self.pause = (self.pause * 2).min(LONG_PAUSE);
+        Ok(())
     }
 }
 
@@ -111,7 +157,7 @@ fn set(file: &File, kind: i32) -> io::Result<bool> {
     };
     match fcntl(file, FcntlArg::F_OFD_SETLK(&lock)) {
         Ok(_) => Ok(true),
-        Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => Ok(false),
+        Err(nix::Error::EAGAIN | nix::Error::EACCES) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

@@ -23,7 +23,6 @@ use crate::{
 mod delivery;
 mod doubt;
 mod listing;
-mod name;
 mod snapshot;
 mod tmp;
 

@@ -9,6 +9,7 @@ use crate::{
     maildir::{self, Maildir},
     mbox::{self, Mbox},
     memory::{self, Memory},
+    mh::{self, Mh},
 };
 
 /// An account's folders in one store of any kind.
@@ -20,6 +21,8 @@ pub enum Store {
     Maildir(Maildir),
     /// In an mbox, with files for folders beside it.
     Mbox(Mbox),
+    /// In an MH mail directory.
+    Mh(Mh),
 }
 
 /// A folder of a [`Store`], selected.
@@ -31,6 +34,8 @@ pub enum Selected {
     Maildir(maildir::Snapshot),
     /// In an mbox.
     Mbox(mbox::Snapshot),
+    /// In an MH folder.
+    Mh(mh::Snapshot),
 }
 
 impl Postbox for Store {
@@ -41,6 +46,7 @@ impl Postbox for Store {
             Self::Memory(memory) => memory.select(folder).await.map(Selected::Memory),
             Self::Maildir(maildir) => maildir.select(folder).await.map(Selected::Maildir),
             Self::Mbox(mbox) => mbox.select(folder).await.map(Selected::Mbox),
+            Self::Mh(mh) => mh.select(folder).await.map(Selected::Mh),
         }
     }
 
@@ -53,6 +59,7 @@ impl Postbox for Store {
             Self::Memory(memory) => memory.deliver(folder, message).await,
             Self::Maildir(maildir) => maildir.deliver(folder, message).await,
             Self::Mbox(mbox) => mbox.deliver(folder, message).await,
+            Self::Mh(mh) => mh.deliver(folder, message).await,
         }
     }
 }
@@ -63,6 +70,7 @@ impl Mailbox for Selected {
             Self::Memory(snapshot) => snapshot.count(),
             Self::Maildir(snapshot) => snapshot.count(),
             Self::Mbox(snapshot) => snapshot.count(),
+            Self::Mh(snapshot) => snapshot.count(),
         }
     }
 
@@ -71,6 +79,7 @@ impl Mailbox for Selected {
             Self::Memory(snapshot) => snapshot.message(number).await,
             Self::Maildir(snapshot) => snapshot.message(number).await,
             Self::Mbox(snapshot) => snapshot.message(number).await,
+            Self::Mh(snapshot) => snapshot.message(number).await,
         }
     }
 
@@ -79,6 +88,7 @@ impl Mailbox for Selected {
             Self::Memory(snapshot) => snapshot.release(marks).await,
             Self::Maildir(snapshot) => snapshot.release(marks).await,
             Self::Mbox(snapshot) => snapshot.release(marks).await,
+            Self::Mh(snapshot) => snapshot.release(marks).await,
         }
     }
 }

@@ -124,3 +124,8 @@ async fn maildir() {
 async fn mbox() {
     nothing_is_lost_or_doubled("mbox").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn mh() {
+    nothing_is_lost_or_doubled("mh").await;
+}

@@ -14,7 +14,9 @@ mod battery;
 use std::path::Path;
 
 use battery::battery;
-use postbox::{Location, Mailbox, Postbox, chain::Chain, maildir::Maildir, mbox::Mbox, memory::Memory};
+use postbox::{
+    Location, Mailbox, Postbox, chain::Chain, maildir::Maildir, mbox::Mbox, memory::Memory, mh::Mh,
+};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -32,6 +34,10 @@ battery!(maildir, {
 battery!(mbox, {
     let folder = folder();
     (Mbox::new(folder.path().join("mbox")), folder)
+});
+battery!(mh, {
+    let folder = folder();
+    (Mh::new(folder.path().join("Mail")), folder)
 });
 battery!(a_store_by_its_location, {
     let folder = folder();

@@ -1,4 +1,5 @@
-//! Postfix, set up as the operator's guide says, takes mail by SMTP and delivers it by `doghouse deliver`.
+//! Postfix, set up as the operator's guide says, takes mail by SMTP and delivers it by `doghouse deliver` or by
+//! LMTP.
 
 use std::{
     fs,
@@ -24,6 +25,13 @@ use crate::{
 
 const GUIDE: &str = include_str!("../../../../docs/operators-guide.md");
 
+/// How it delivers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Via {
+    Command,
+    Lmtp,
+}
+
 /// A Postfix of our own, on loopback, that shares nothing with the one of this machine but its programs.
 struct Postfix {
     house: House,
@@ -34,7 +42,7 @@ struct Postfix {
 
 impl Postfix {
     /// `None` where it cannot be tried.
-    fn start() -> Option<Self> {
+    fn start(via: Via) -> Option<Self> {
         if !can_run(&["postfix", "postqueue"]) {
             return None;
         }
@@ -42,7 +50,10 @@ impl Postfix {
             skip("postfix is started by root only");
             return None;
         }
-        let house = House::new();
+        let house = match via {
+            Via::Command => House::new(),
+            Via::Lmtp => House::with_config("[[lmtp]]\nsocket = \"lmtp.sock\"\nmode = \"0666\"\n"),
+        };
         let here = house.path();
         let config = here.join("postfix");
         for folder in [&config, &here.join("mail"), &here.join("queue"), &here.join("data")] {
@@ -53,11 +64,15 @@ impl Postfix {
         fs::copy(env!("CARGO_BIN_EXE_doghouse"), here.join("doghouse")).unwrap();
         let (uid, gid) = nobody();
         chown(here.join("mail"), Some(uid), Some(gid)).unwrap();
+        if via == Via::Lmtp {
+            // The server makes its socket there.
+            fs::set_permissions(here, fs::Permissions::from_mode(0o777)).unwrap();
+        }
         chown(here.join("data"), Some(id("-u", "postfix")), None).unwrap();
 
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         fs::write(here.join("addresses"), ["fido", "smith", "rex"].map(address_line).concat()).unwrap();
-        let (main_cf, master_cf) = configuration(&house, port);
+        let (main_cf, master_cf) = configuration(&house, port, via);
         fs::write(config.join("main.cf"), main_cf).unwrap();
         fs::write(config.join("master.cf"), master_cf).unwrap();
         assert!(command("postfix", &config).arg("check").status().unwrap().success());
@@ -166,10 +181,13 @@ fn command(program: &str, config: &Path) -> Command {
 }
 
 /// What the operator's guide says, in its place in the least that makes a Postfix.
-fn configuration(house: &House, port: u16) -> (String, String) {
+fn configuration(house: &House, port: u16, via: Via) -> (String, String) {
     let here = house.path().display();
-    let section = GUIDE.split("### Postfix\n").nth(1).unwrap().split("\n### ").next().unwrap();
-    let mut blocks = section.split("```text\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let blocks = |heading: &str| {
+        let section =
+            GUIDE.split(&format!("### {heading}\n")).nth(1).unwrap().split("\n### ").next().unwrap();
+        section.split("```text\n").skip(1).map(|block| block.split("```").next().unwrap()).collect::<Vec<_>>()
+    };
     let put = |text: &str, pairs: &[(&str, String)]| {
         pairs.iter().fold(text.to_owned(), |text, (from, to)| {
             assert_eq!(text.matches(from).count(), 1, "the guide says {from:?} once");
@@ -177,7 +195,7 @@ fn configuration(house: &House, port: u16) -> (String, String) {
         })
     };
     let transport = put(
-        blocks.next().unwrap(),
+        blocks("Postfix")[0],
         &[
             ("user=doghouse:doghouse", "user=nobody:nogroup".to_owned()),
             (
@@ -186,10 +204,13 @@ fn configuration(house: &House, port: u16) -> (String, String) {
             ),
         ],
     );
-    let domain = put(
-        blocks.next().unwrap(),
-        &[("hash:/etc/postfix/doghouse-users", format!("texthash:{here}/addresses"))],
-    );
+    let domain = match via {
+        Via::Command => put(
+            blocks("Postfix")[1],
+            &[("hash:/etc/postfix/doghouse-users", format!("texthash:{here}/addresses"))],
+        ),
+        Via::Lmtp => put(blocks("LMTP")[0], &[("/run/doghouse", here.to_string())]),
+    };
     let main = format!(
         "{domain}compatibility_level = 3.6\nmyhostname = mx.dog-house.example\nmydestination =\n\
          inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nmynetworks = 127.0.0.0/8\n\
@@ -203,7 +224,7 @@ fn configuration(house: &House, port: u16) -> (String, String) {
          rewrite unix - - n - - trivial-rewrite\nshowq unix n - n - - showq\n\
          bounce unix - - n - 0 bounce\ndefer unix - - n - 0 bounce\ntrace unix - - n - 0 bounce\n\
          error unix - - n - - error\nretry unix - - n - - error\nproxymap unix - - n - - proxymap\n\
-         anvil unix - - n - 1 anvil\npostlog unix-dgram n - n - 1 postlogd\n"
+         anvil unix - - n - 1 anvil\nlmtp unix - - n - - lmtp\npostlog unix-dgram n - n - 1 postlogd\n"
     );
     (main, master)
 }
@@ -231,7 +252,16 @@ fn letter(body: &[u8]) -> Vec<u8> {
 
 #[test]
 fn what_postfix_takes_comes_out_of_pop2_octet_for_octet() {
-    let Some(postfix) = Postfix::start() else { return };
+    comes_out_octet_for_octet(Via::Command);
+}
+
+#[test]
+fn what_postfix_delivers_by_lmtp_comes_out_octet_for_octet() {
+    comes_out_octet_for_octet(Via::Lmtp);
+}
+
+fn comes_out_octet_for_octet(via: Via) {
+    let Some(postfix) = Postfix::start(via) else { return };
     let daemon = postfix.serve();
     let long = |length: usize| [vec![b'x'; length], b"\r\n".to_vec()].concat();
     let attachment = b"QmFzZSA2NCBvZiBhIGJvbmUsIGluIGxpbmVzIG9mIGVxdWFsIGxlbmd0aA==\r\n".repeat(80_000);
@@ -252,14 +282,18 @@ fn what_postfix_takes_comes_out_of_pop2_octet_for_octet() {
         let message = letter(&body);
         postfix.post(&["fido"], &message, by);
         let fetched = postfix.fetch(&daemon, "fido", "bone");
-        // Postfix puts its own fields above ours; R and D of the guide's flags are the first.
+        // Postfix puts its own fields above ours; R and D of the guide's flags are the first. By LMTP we do.
         let above = fetched.strip_suffix(message.as_slice());
         let above = above.unwrap_or_else(|| {
             panic!("{what}: {}", fetched[fetched.len().saturating_sub(500)..].escape_ascii())
         });
         let above = String::from_utf8(above.to_vec()).unwrap();
         assert!(above.starts_with("Return-Path: <smith@dog-house.example>\r\n"), "{what}: {above}");
-        assert!(above.contains("\r\nDelivered-To: fido@dog-house.example\r\n"), "{what}: {above}");
+        let added = match via {
+            Via::Command => "\r\nDelivered-To: fido@dog-house.example\r\n",
+            Via::Lmtp => "(Doghouse) with LMTP id ",
+        };
+        assert!(above.contains(added), "{what}: {above}");
     }
 
     // What SMTP cannot carry, Postfix makes so that it can.
@@ -282,7 +316,7 @@ fn what_postfix_takes_comes_out_of_pop2_octet_for_octet() {
 
 #[test]
 fn mail_for_nobody_goes_back() {
-    let Some(postfix) = Postfix::start() else { return };
+    let Some(postfix) = Postfix::start(Via::Command) else { return };
     let daemon = postfix.serve();
     let mut smtp = Smtp::connect(postfix.port);
     smtp.say("MAIL FROM:<smith@dog-house.example>", "250");
@@ -299,8 +333,27 @@ fn mail_for_nobody_goes_back() {
 }
 
 #[test]
+fn by_lmtp_mail_for_nobody_goes_back_and_a_server_that_is_away_is_waited_for() {
+    let Some(postfix) = Postfix::start(Via::Lmtp) else { return };
+    postfix.post(&["fido"], &letter(b"Woof.\r\n"), By::Data);
+    postfix.wait_for_log(&["to=<fido@dog-house.example>", "status=deferred"]);
+    wait_for("the message to be put aside", || {
+        postfix.queue().contains("\"queue_name\": \"deferred\"").then_some(())
+    });
+    let daemon = postfix.serve();
+    postfix.flush();
+    assert!(postfix.fetch(&daemon, "fido", "bone").ends_with(b"\r\n\r\nWoof.\r\n"));
+    postfix.post(&["rex", "fido"], &letter(b"Woof.\r\n"), By::Data);
+    postfix.wait_for_log(&["to=<rex@dog-house.example>", "dsn=5.1.1", "status=bounced"]);
+    postfix.fetch(&daemon, "fido", "bone");
+    let bounce = String::from_utf8(postfix.fetch(&daemon, "smith", "cat")).unwrap();
+    assert!(bounce.contains("there is no user \"rex\""), "{bounce}");
+    postfix.wait_for_an_empty_queue();
+}
+
+#[test]
 fn what_cannot_be_delivered_now_waits_until_it_can() {
-    let Some(postfix) = Postfix::start() else { return };
+    let Some(postfix) = Postfix::start(Via::Command) else { return };
     let daemon = postfix.serve();
     let house = &postfix.house;
     let deferred_until_mended = |reason: &str, mend: &dyn Fn()| {

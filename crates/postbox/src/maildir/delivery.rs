@@ -9,13 +9,11 @@ use std::{
 
 use pop2::wire;
 
-use super::{
-    name::{self, Claim},
-    tmp,
-};
+use super::tmp;
 use crate::{
     Error, disk,
     error::failed,
+    name::{self, Claim},
     place::{self, Place},
 };
 

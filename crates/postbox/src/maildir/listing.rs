@@ -4,8 +4,8 @@ use std::{io, mem::MaybeUninit, num::NonZeroU32, os::fd::OwnedFd, path::Path};
 
 use rustix::fs::{FileType, RawDir};
 
-use super::{name, open_part};
-use crate::{Error, error::failed};
+use super::open_part;
+use crate::{Error, error::failed, name};
 
 /// How often a folder is read again that changes while it is read.
 const TRIES: u32 = 3;

@@ -19,7 +19,6 @@ use rustix::{
 use super::{
     Doubt, Doubts,
     listing::{Listing, Part},
-    name::{self, Claim},
     open_part, tmp,
 };
 use crate::{
@@ -27,6 +26,7 @@ use crate::{
     blocking::blocking,
     disk,
     error::failed,
+    name::{self, Claim},
     place::{self, Place},
 };
 

@@ -10,8 +10,8 @@ use std::{
 
 use rustix::fs::{AtFlags, FileType, RawDir};
 
-use super::{name, open_part};
-use crate::disk;
+use super::open_part;
+use crate::{disk, name};
 
 /// Maildir's own rule: nobody still writes a file that is 36 hours old.
 const AGE: Duration = Duration::from_hours(36);

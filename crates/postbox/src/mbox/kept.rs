@@ -7,24 +7,19 @@ use std::{
     os::unix::fs::FileExt,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::index::{Index, Scanned};
-use crate::{Error, error::failed};
+use crate::{Error, error::failed, quiet};
 
 /// What all kept indexes may take together, in octets; beyond it they are forgotten together.
 const MOST: usize = 64 * 1024 * 1024;
 
 /// The first octets of a file that are compared.
 const HEAD: usize = 512;
-
-/// How long a file has to be left alone before its times tell every change of it, where the file system counts
-/// fractions of a second, and where it counts seconds.
-const GRANULE: Duration = Duration::from_millis(100);
-const COARSE_GRANULE: Duration = Duration::from_secs(2);
 
 /// A file at a moment: the same stamp means the same content, once the file is quiet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,16 +38,13 @@ impl Stamp {
         let status = rustix::fs::fstat(file)?;
         let mut head = [0; HEAD];
         let count = file.read_at(&mut head, 0)?;
-        let time = |seconds: i64, nanos: u64| {
-            let nanos = u32::try_from(nanos).unwrap_or_default();
-            Duration::new(u64::try_from(seconds).unwrap_or_default(), nanos)
-        };
+        let (modified, changed) = quiet::times(&status);
         Ok(Self {
             device: status.st_dev,
             inode: status.st_ino,
             size: u64::try_from(status.st_size).unwrap_or_default(),
-            modified: time(status.st_mtime, status.st_mtime_nsec),
-            changed: time(status.st_ctime, status.st_ctime_nsec),
+            modified,
+            changed,
             head: xxh3_64(head.get(..count).unwrap_or_default()),
         })
     }
@@ -69,9 +61,7 @@ impl Stamp {
 
     /// Whether a change from now on will show in the times.
     fn is_quiet(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let granule = if self.changed.subsec_nanos() == 0 { COARSE_GRANULE } else { GRANULE };
-        self.changed.max(self.modified) + granule < now
+        quiet::is_quiet((self.modified, self.changed))
     }
 }
 

@@ -13,28 +13,28 @@ use std::{
 use rustix::rand::GetRandomFlags;
 
 /// The part of a name that stays when a program changes the message's flags.
-pub(super) fn unique(name: &[u8]) -> &[u8] {
+pub(crate) fn unique(name: &[u8]) -> &[u8] {
     name.split(|&octet| octet == b':').next().unwrap_or(name)
 }
 
 /// When the message was delivered, in seconds since 1970, by its name; 0 where the name does not say.
-pub(super) fn seconds(name: &[u8]) -> u64 {
+pub(crate) fn seconds(name: &[u8]) -> u64 {
     let digits = name.iter().take_while(|octet| octet.is_ascii_digit()).count();
     number(name.get(..digits).unwrap_or_default()).unwrap_or(0)
 }
 
 /// The sizes that a name claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(crate) struct Claim {
     /// The file's size in octets.
-    pub(super) stored: u64,
+    pub(crate) stored: u64,
     /// Its size in octets with CR LF line ends.
-    pub(super) with_crlf: u64,
+    pub(crate) with_crlf: u64,
 }
 
 impl Claim {
     /// What a name claims, if it gives both sizes.
-    pub(super) fn of(name: &[u8]) -> Option<Self> {
+    pub(crate) fn of(name: &[u8]) -> Option<Self> {
         let field = |mark: &[u8]| {
             unique(name).split(|&octet| octet == b',').find_map(|field| number(field.strip_prefix(mark)?))
         };
@@ -43,7 +43,7 @@ impl Claim {
 
     /// The length on the wire, in octets, if the claim is true of a file of this size as far as can be told
     /// without reading it.
-    pub(super) fn wire_length(self, size: u64) -> Option<u64> {
+    pub(crate) fn wire_length(self, size: u64) -> Option<u64> {
         let possible = self.stored..=self.stored.saturating_mul(2);
         if self.stored != size || !possible.contains(&self.with_crlf) {
             return None;
@@ -54,7 +54,7 @@ impl Claim {
 }
 
 /// A name for a new delivery that no other has: time, process, count, chance and host, as Maildir wants.
-pub(super) fn fresh() -> String {
+pub(crate) fn fresh() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     static PROCESS: LazyLock<(u32, String)> = LazyLock::new(|| (chance(), host()));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -65,12 +65,12 @@ pub(super) fn fresh() -> String {
 }
 
 /// The name under which a delivery becomes visible.
-pub(super) fn visible(fresh: &str, sizes: Claim) -> OsString {
+pub(crate) fn visible(fresh: &str, sizes: Claim) -> OsString {
     format!("{fresh},S={},W={}", sizes.stored, sizes.with_crlf).into()
 }
 
 /// Whether [`fresh`] has made this name, here or in another process.
-pub(super) fn is_ours(name: &[u8]) -> bool {
+pub(crate) fn is_ours(name: &[u8]) -> bool {
     let Some(rest) = name.get(seconds_digits(name)..).and_then(|rest| rest.strip_prefix(b".M")) else {
         return false;
     };

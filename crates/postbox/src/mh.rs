@@ -1,0 +1,82 @@
+//! MH: a folder of files, each message one, named by its number.
+//!
+//! INBOX is the folder `inbox` of the mail directory; a folder's parts are folders in one another. Numbers of
+//! messages in a session are places in the order of MH's numbers, of which some are missing and which MH gives
+//! again: so a message is known by its file as well, and found again where another program has renumbered.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::{Error, FolderName, Postbox, blocking::blocking, place::Place};
+
+mod delivery;
+mod listing;
+mod sequences;
+mod snapshot;
+
+use delivery::Draft;
+pub use snapshot::Snapshot;
+
+/// How much of a message is taken from its source at a time, in octets.
+const PIECE: usize = 64 * 1024;
+
+/// The folder of new mail, as MH's `Inbox` is by default.
+const INBOX: &str = "inbox";
+
+/// An account whose mail is in an MH mail directory.
+#[derive(Debug, Clone)]
+pub struct Mh {
+    root: Arc<Place>,
+}
+
+impl Mh {
+    /// The mail directory at `path`, whose links are followed; below it none is. Nothing is made before a
+    /// delivery.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self::at(Place::new(path.into(), Vec::new()))
+    }
+
+    /// The mail directory at a place.
+    pub(crate) fn at(root: Place) -> Self {
+        Self { root: Arc::new(root) }
+    }
+
+    fn folder(&self, folder: &FolderName) -> Result<Place, Error> {
+        if folder.is_inbox() {
+            return Ok(self.root.join(INBOX.into()));
+        }
+        let is_message = |part: &String| part.bytes().all(|octet| octet.is_ascii_digit());
+        if folder.parts().iter().any(is_message) {
+            return Err(Error::Reserved { place: self.root.path(), folder: folder.to_string() });
+        }
+        Ok(folder.parts().iter().fold((*self.root).clone(), |place, part| place.join(part.into())))
+    }
+}
+
+impl Postbox for Mh {
+    type Mailbox = Snapshot;
+
+    async fn select(&self, folder: &FolderName) -> Result<Snapshot, Error> {
+        let Ok(place) = self.folder(folder) else { return Ok(Snapshot::default()) };
+        blocking(move || Snapshot::take(&place)).await
+    }
+
+    async fn deliver<R: AsyncRead + Unpin + Send>(
+        &self,
+        folder: &FolderName,
+        mut message: R,
+    ) -> Result<(), Error> {
+        let place = self.folder(folder)?;
+        let mut draft = blocking(move || Draft::begin(&place)).await?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let count = message.read(&mut piece).await.map_err(Error::Source)?;
+            if count == 0 {
+                break;
+            }
+            draft.write(piece.get(..count).unwrap_or_default())?;
+        }
+        blocking(move || draft.commit()).await
+    }
+}
