@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Store,
-    maildir::{Doubts, Maildir},
+    maildir::{Kept, Maildir},
     mbox::{Indexes, Mbox},
     mh::Mh,
     place::Place,
@@ -31,7 +31,7 @@ pub struct Location {
 /// A kind of store, with what the accounts in it share.
 #[derive(Debug, Clone)]
 enum Kind {
-    Maildir(Arc<Doubts>),
+    Maildir(Arc<Kept>),
     Mbox(Arc<Indexes>),
     Mh,
 }
@@ -49,7 +49,7 @@ impl Kind {
     /// The store of the account whose mail is where `place` says.
     fn open(&self, place: Place) -> Store {
         match self {
-            Self::Maildir(doubts) => Store::Maildir(Maildir::at(place, Arc::clone(doubts))),
+            Self::Maildir(kept) => Store::Maildir(Maildir::at(place, Arc::clone(kept))),
             Self::Mh => Store::Mh(Mh::at(place)),
             Self::Mbox(indexes) => Store::Mbox(Mbox::at(place, Arc::clone(indexes))),
         }

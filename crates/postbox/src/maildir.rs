@@ -22,12 +22,15 @@ use crate::{
 
 mod delivery;
 mod doubt;
+mod kept;
 mod listing;
 mod snapshot;
 mod tmp;
 
 use delivery::Draft;
-pub(crate) use doubt::{Doubt, Doubts};
+pub(crate) use doubt::Doubt;
+use doubt::Doubts;
+pub(crate) use kept::Kept;
 pub use snapshot::Snapshot;
 
 /// How much of a message is taken from its source at a time, in octets.
@@ -37,7 +40,7 @@ const PIECE: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct Maildir {
     root: Place,
-    doubts: Arc<Doubts>,
+    kept: Arc<Kept>,
 }
 
 impl Maildir {
@@ -47,8 +50,8 @@ impl Maildir {
     }
 
     /// The Maildir at a place.
-    pub(crate) fn at(root: Place, doubts: Arc<Doubts>) -> Self {
-        Self { root, doubts }
+    pub(crate) fn at(root: Place, kept: Arc<Kept>) -> Self {
+        Self { root, kept }
     }
 
     fn folder(&self, folder: &FolderName) -> Place {
@@ -64,8 +67,8 @@ impl Postbox for Maildir {
     type Mailbox = Snapshot;
 
     async fn select(&self, folder: &FolderName) -> Result<Snapshot, Error> {
-        let (place, doubts) = (self.folder(folder), Arc::clone(&self.doubts));
-        blocking(move || Snapshot::take(&place, doubts)).await
+        let (place, kept) = (self.folder(folder), Arc::clone(&self.kept));
+        blocking(move || Snapshot::take(&place, kept)).await
     }
 
     async fn deliver<R: AsyncRead + Unpin + Send>(

@@ -105,6 +105,11 @@ impl Listing {
         self.names.shrink_to_fit();
     }
 
+    /// How much memory it takes, in octets.
+    pub(super) fn weight(&self) -> usize {
+        self.names.len() + size_of_val(self.entries.as_slice())
+    }
+
     pub(super) fn len(&self) -> u32 {
         u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }

@@ -17,9 +17,10 @@ use rustix::{
 };
 
 use super::{
-    Doubt, Doubts,
+    Doubt, Kept,
+    kept::State,
     listing::{Listing, Part},
-    open_part, tmp,
+    open_part,
 };
 use crate::{
     Error, Mailbox, Marks, Message, Released,
@@ -39,21 +40,18 @@ pub struct Snapshot {
     /// `None` for a folder that does not exist.
     folder: Option<OwnedFd>,
     place: PathBuf,
-    listing: Listing,
-    doubts: Arc<Doubts>,
+    listing: Arc<Listing>,
+    kept: Arc<Kept>,
 }
 
 impl Snapshot {
-    pub(super) fn take(place: &Place, doubts: Arc<Doubts>) -> Result<Self, Error> {
+    pub(super) fn take(place: &Place, kept: Arc<Kept>) -> Result<Self, Error> {
         let (folder, path) = (place.open()?, place.path());
         let listing = match &folder {
-            Some(folder) => {
-                tmp::sweep(folder, &path);
-                Listing::read(folder, &path)?
-            }
-            None => Listing::default(),
+            Some(folder) => kept.listing(folder, &path)?,
+            None => Arc::default(),
         };
-        Ok(Self { folder, place: path, listing, doubts })
+        Ok(Self { folder, place: path, listing, kept })
     }
 
     /// Opens a message's file, wherever another program has moved it; `None` where it is gone.
@@ -128,17 +126,20 @@ impl Mailbox for Snapshot {
     async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {
         let Some((file, name)) = self.open(number)? else { return Ok(None) };
         let place = self.place.join(OsStr::from_bytes(&name));
-        let size = file.metadata().map_err(failed("examine", &place))?.len();
+        let status = rustix::fs::fstat(&file).map_err(|error| failed("examine", &place)(error.into()))?;
+        let size = u64::try_from(status.st_size).unwrap_or_default();
+        let state = State::of(&status);
         let claimed = Claim::of(&name).and_then(|claim| claim.wire_length(size));
-        if let Some(length) = claimed
-            && !self.doubts.about(&name)
+        if let Some(length) = claimed.or_else(|| self.kept.length(&state))
+            && !self.kept.doubts.about(&name)
         {
-            let doubt = Doubt::new(Arc::clone(&self.doubts), &name);
+            let doubt = Doubt::new(Arc::clone(&self.kept.doubts), &name);
             return Ok(Some(Message::with_claimed_length(file, size, length, doubt)));
         }
         let measure = move || Message::from_file(file, size).map_err(failed("read", &place));
-        let message = if size <= SMALL { measure() } else { blocking(measure).await };
-        message.map(Some)
+        let message = if size <= SMALL { measure() } else { blocking(measure).await }?;
+        self.kept.learn(state, message.length());
+        Ok(Some(message))
     }
 
     async fn release(self, marks: &Marks) -> Released {
