@@ -155,7 +155,7 @@ mod tests {
         }
 
         /// Longer than a tick of the file system's clock.
-        fn rest(&self) {
+        fn rest() {
             std::thread::sleep(Duration::from_millis(150));
         }
     }
@@ -164,12 +164,12 @@ mod tests {
     fn an_unchanged_folder_is_not_read_again_and_a_changed_one_is() {
         let bench = bench();
         bench.add("new/1");
-        bench.rest();
+        Bench::rest();
         let first = bench.listing();
         assert!(Arc::ptr_eq(&first, &bench.listing()));
         bench.add("cur/2:2,S");
         assert_eq!(bench.listing().len(), 2);
-        bench.rest();
+        Bench::rest();
         assert!(Arc::ptr_eq(&bench.listing(), &bench.listing()));
         assert_eq!(lock(&bench.kept.listings).len(), 1, "the old one is forgotten");
         fs::rename(bench.folder.path().join("new/1"), bench.folder.path().join("cur/1:2,")).unwrap();
@@ -189,7 +189,7 @@ mod tests {
     fn setting_a_time_back_does_not_hide_a_change() {
         let bench = bench();
         bench.add("new/1");
-        bench.rest();
+        Bench::rest();
         let new = File::open(bench.folder.path().join("new")).unwrap();
         let before = new.metadata().unwrap().modified().unwrap();
         assert_eq!(bench.listing().len(), 1);
@@ -199,7 +199,7 @@ mod tests {
         // Nor does a clock that runs ahead.
         bench.add("new/3");
         new.set_modified(SystemTime::now() + Duration::from_hours(1)).unwrap();
-        bench.rest();
+        Bench::rest();
         assert_eq!(bench.listing().len(), 3);
         assert!(!Arc::ptr_eq(&bench.listing(), &bench.listing()));
     }
@@ -212,7 +212,7 @@ mod tests {
         let state = || State::of(&rustix::fs::stat(&path).unwrap());
         bench.kept.learn(state(), 7);
         assert_eq!(bench.kept.length(&state()), None);
-        bench.rest();
+        Bench::rest();
         bench.kept.learn(state(), 7);
         assert_eq!(bench.kept.length(&state()), Some(7));
         fs::write(&path, "y").unwrap();
