@@ -42,6 +42,32 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn decision_23_a_name_that_the_operator_has_mapped_is_that_users_folder() {
+    let house = House::with_config("[mail.folders]\n\"/usr/spool/mail/{user}\" = \"mbox:spool/{user}\"\n");
+    fs::create_dir(house.path().join("spool")).unwrap();
+    for user in ["smith", "fido"] {
+        let mail = "From x Fri Feb  1 09:12:33 1985\nSubject: x\n\nwoof\n\n";
+        fs::write(house.path().join("spool").join(user), mail).unwrap();
+    }
+    let daemon = house.serve();
+    for (login, name, count) in [
+        ("smith cat", "/usr/spool/mail/smith", "#1"),
+        ("smith cat", "/usr/spool/mail/fido", "#0"),
+        ("smith cat", "/usr/spool/mail/{user}", "#0"),
+        ("fido bone", "/usr/spool/mail/smith", "#0"),
+        ("fido bone", "/usr/spool/mail/fido", "#1"),
+        ("fido bone", "/usr/spool/mail/../mail/fido", "#0"),
+    ] {
+        let mut client = daemon.connect();
+        client.line();
+        client.say(&format!("HELO {login}"));
+        let reply = client.say(&format!("FOLD {name}"));
+        assert!(reply.starts_with(count), "{login}: {name}: {reply}");
+        client.say("QUIT");
+    }
+}
+
+#[test]
 fn a_user_is_added_changed_listed_and_removed() {
     let house = House::new();
     let user = |arguments: &[&str], input: &str| {
