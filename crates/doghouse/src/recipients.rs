@@ -6,7 +6,11 @@ use postbox::{FolderName, FolderNameError};
 
 mod aliases;
 
+use aliases::Entry;
 pub use aliases::{Aliases, AliasesError};
+
+/// How many aliases an address may pass.
+const MOST: usize = 1_000;
 
 /// One mailbox that a message goes to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +70,8 @@ impl Recipients {
     ) -> Result<(), Unknown> {
         let (local, domain) = self.split(address)?;
         let local = unquoted(local);
-        if let Some(targets) = self.aliases.of(&local, domain) {
-            return self.follow_all(&local, targets, is_user, passed, found);
+        if let Some(alias) = self.aliases.of(&local, domain) {
+            return self.follow_all(alias, is_user, passed, found);
         }
         if let Some(user) = user(&local, is_user) {
             found.insert(Target { user, folder: FolderName::inbox() });
@@ -75,8 +79,8 @@ impl Recipients {
         }
         let extended = self.delimiter.and_then(|delimiter| local.split_once(delimiter));
         if let Some((name, folder)) = extended.filter(|(name, _)| !name.is_empty()) {
-            if let Some(targets) = self.aliases.of(name, domain) {
-                return self.follow_all(name, targets, is_user, passed, found);
+            if let Some(alias) = self.aliases.of(name, domain) {
+                return self.follow_all(alias, is_user, passed, found);
             }
             if let Some(user) = user(name, is_user) {
                 // An address without an extension is what some programs write so.
@@ -89,28 +93,27 @@ impl Recipients {
         }
         match self.aliases.catch_all(domain) {
             // It is for what comes from outside, not for what an alias gets wrong.
-            Some(targets) if passed.is_empty() => self.follow_all("*", targets, is_user, passed, found),
+            Some(alias) if passed.is_empty() => self.follow_all(alias, is_user, passed, found),
             _ => Err(Unknown::User(local)),
         }
     }
 
     fn follow_all(
         &self,
-        name: &str,
-        targets: &[String],
+        alias: Entry<'_>,
         is_user: &dyn Fn(&str) -> bool,
         passed: &mut BTreeSet<String>,
         found: &mut BTreeSet<Target>,
     ) -> Result<(), Unknown> {
-        passed.insert(name.to_ascii_lowercase());
-        for target in targets {
-            if !passed.contains(&target.to_ascii_lowercase()) {
-                self.follow(target, is_user, passed, found)?;
-            } else if let Some(user) = user(target, is_user) {
-                // `fred: fred, smith` keeps a copy: a name that leads to itself is the user.
-                found.insert(Target { user, folder: FolderName::inbox() });
-            }
+        if passed.len() > MOST {
+            return Err(Unknown::Round(alias.name.to_owned()));
         }
+        if passed.insert(alias.name.to_owned()) {
+            return alias.targets.iter().try_for_each(|target| self.follow(target, is_user, passed, found));
+        }
+        // `fred: fred, smith` keeps a copy: a name that leads to itself is the user.
+        let name = alias.name.split('@').next().unwrap_or_default();
+        found.extend(user(name, is_user).map(|user| Target { user, folder: FolderName::inbox() }));
         Ok(())
     }
 
@@ -214,6 +217,9 @@ mod tests {
             smith: smith, fido
             round: about
             about: round
+            turn: turn+x, fido
+            x@bone.example: x
+            x: fido
             lost: nobody
             *@bone.example: fido+rest";
         for (address, expected) in [
@@ -224,6 +230,8 @@ mod tests {
             ("copy@bone.example", &["fido/INBOX"]),
             ("anybody@bone.example", &["fido/rest"]),
             ("all+x", &["fido/INBOX", "smith/INBOX"]),
+            ("turn", &["fido/INBOX"]),
+            ("x@bone.example", &["fido/INBOX"]),
         ] {
             let targets = resolve(aliases, address).unwrap();
             assert_eq!(targets, expected, "{address}");

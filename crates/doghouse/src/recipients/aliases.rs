@@ -10,6 +10,15 @@ use std::{
 #[derive(Debug, Clone, Default)]
 pub struct Aliases(HashMap<String, Vec<String>>);
 
+/// What an alias stands for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry<'a> {
+    /// The name as the file has it, in lower case.
+    pub(super) name: &'a str,
+    /// Where it leads.
+    pub(super) targets: &'a [String],
+}
+
 /// Why an aliases file is not taken. It shows itself in one line that names the place and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub struct AliasesError {
@@ -75,18 +84,22 @@ impl Aliases {
         Ok(Self(aliases))
     }
 
-    /// What a name stands for, in a domain or in any.
-    pub(super) fn of(&self, local: &str, domain: Option<&str>) -> Option<&[String]> {
-        let local = local.to_ascii_lowercase();
-        let in_domain =
-            domain.and_then(|domain| self.0.get(&format!("{local}@{}", domain.to_ascii_lowercase())));
-        if local == "*" { None } else { in_domain.or_else(|| self.0.get(&local)).map(Vec::as_slice) }
+    /// The entry of a name, in a domain or in any.
+    pub(super) fn of(&self, local: &str, domain: Option<&str>) -> Option<Entry<'_>> {
+        if local == "*" { None } else { self.entry(local, domain) }
     }
 
     /// Where mail for nobody goes.
-    pub(super) fn catch_all(&self, domain: Option<&str>) -> Option<&[String]> {
-        let in_domain = domain.and_then(|domain| self.0.get(&format!("*@{}", domain.to_ascii_lowercase())));
-        in_domain.or_else(|| self.0.get("*")).map(Vec::as_slice)
+    pub(super) fn catch_all(&self, domain: Option<&str>) -> Option<Entry<'_>> {
+        self.entry("*", domain)
+    }
+
+    fn entry(&self, local: &str, domain: Option<&str>) -> Option<Entry<'_>> {
+        let local = local.to_ascii_lowercase();
+        let in_domain = domain
+            .and_then(|domain| self.0.get_key_value(&format!("{local}@{}", domain.to_ascii_lowercase())));
+        let (name, targets) = in_domain.or_else(|| self.0.get_key_value(&local))?;
+        Some(Entry { name, targets })
     }
 
     /// The names, in order.
@@ -145,8 +158,8 @@ mod tests {
             parse("# ours\nPostmaster: fido # the boss\n\nall:fido,\n  smith,\n\trex@bone.example\n")
                 .unwrap();
         assert_eq!(aliases.names(), ["all", "postmaster"]);
-        assert_eq!(aliases.of("ALL", None).unwrap(), ["fido", "smith", "rex@bone.example"]);
-        assert_eq!(aliases.of("postmaster", Some("bone.example")).unwrap(), ["fido"]);
+        assert_eq!(aliases.of("ALL", None).unwrap().targets, ["fido", "smith", "rex@bone.example"]);
+        assert_eq!(aliases.of("postmaster", Some("bone.example")).unwrap().targets, ["fido"]);
         assert!(aliases.of("*", None).is_none());
     }
 
