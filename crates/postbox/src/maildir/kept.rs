@@ -52,7 +52,8 @@ impl State {
         }
     }
 
-    fn is_quiet(&self) -> bool {
+    /// Whether a change from now on would show.
+    pub(super) fn is_quiet(&self) -> bool {
         quiet::is_quiet(self.times)
     }
 }
@@ -88,11 +89,8 @@ impl Kept {
         lock(&self.lengths).get(state).copied()
     }
 
-    /// A file has been measured.
+    /// A file has been measured that was quiet before that: a change meanwhile shows in its times.
     pub(super) fn learn(&self, state: State, length: u64) {
-        if !state.is_quiet() {
-            return;
-        }
         let mut lengths = lock(&self.lengths);
         if lengths.len() >= MOST_LENGTHS {
             lengths.clear();
@@ -213,12 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_learnt_once_the_file_is_quiet() {
+    fn a_length_is_of_one_state_of_a_file() {
         let bench = bench();
         bench.add("new/1");
         let path = bench.folder.path().join("new/1");
         let state = || State::of(&rustix::fs::stat(&path).unwrap());
         Bench::rest();
+        assert!(state().is_quiet());
         bench.kept.learn(state(), 7);
         assert_eq!(bench.kept.length(&state()), Some(7));
         fs::write(&path, "y").unwrap();

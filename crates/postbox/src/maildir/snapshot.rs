@@ -136,9 +136,12 @@ impl Mailbox for Snapshot {
             let doubt = Doubt::new(Arc::clone(&self.kept.doubts), &name);
             return Ok(Some(Message::with_claimed_length(file, size, length, doubt)));
         }
+        let was_quiet = state.is_quiet();
         let measure = move || Message::from_file(file, size).map_err(failed("read", &place));
         let message = if size <= SMALL { measure() } else { blocking(measure).await }?;
-        self.kept.learn(state, message.length());
+        if was_quiet {
+            self.kept.learn(state, message.length());
+        }
         Ok(Some(message))
     }
 
