@@ -15,7 +15,7 @@ mod targets {
     pub(crate) mod command;
     pub(crate) mod configuration;
     pub(crate) mod framing;
-    pub(crate) mod mbox;
+    pub(crate) mod mail_file;
     pub(crate) mod passwd_file;
     pub(crate) mod receiving;
     pub(crate) mod reply;
@@ -24,16 +24,24 @@ mod targets {
 }
 
 pub use targets::{
-    aliases::aliases, client_session::client_session, command::command, configuration::configuration,
-    framing::framing, mbox::mbox, passwd_file::passwd_file, receiving::receiving, reply::reply,
-    server_session::server_session, wire_form::wire_form,
+    aliases::aliases,
+    client_session::client_session,
+    command::command,
+    configuration::configuration,
+    framing::framing,
+    mail_file::{mbox, mtx},
+    passwd_file::passwd_file,
+    receiving::receiving,
+    reply::reply,
+    server_session::server_session,
+    wire_form::wire_form,
 };
 
 /// A target's name and function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("framing", framing),
     ("command", command),
     ("reply", reply),
@@ -45,6 +53,7 @@ pub const TARGETS: [Target; 11] = [
     ("aliases", aliases),
     ("receiving", receiving),
     ("mbox", mbox),
+    ("mtx", mtx),
 ];
 
 /// What may be shown to a person in one line: no control character, which could move a terminal's cursor.

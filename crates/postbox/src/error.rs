@@ -26,6 +26,17 @@ pub enum Error {
         /// What it is.
         what: &'static str,
     },
+    /// A file of several messages in which something is no message.
+    #[error(
+        "{} has no message at octet {at}, where one should begin; nothing is written to it: mend it by hand, or move it away",
+        place.display()
+    )]
+    Damaged {
+        /// The file.
+        place: PathBuf,
+        /// Where that begins, in octets.
+        at: u64,
+    },
     /// A name of that kind has another meaning in that store.
     #[error("there can be no folder {folder:?} of {}: such a name stands for something else there; choose another", place.display())]
     Reserved {
@@ -55,7 +66,7 @@ impl Error {
     /// Whether trying again later, with no change to the set-up, may help.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        !matches!(self, Self::Strange { .. } | Self::Reserved { .. })
+        !matches!(self, Self::Strange { .. } | Self::Damaged { .. } | Self::Reserved { .. })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`Postbox`] is one account's folders, [`Mailbox`] one selected folder: a snapshot whose messages keep
 //!   their numbers until it is released. [`Message`] is one of them, held open.
-//! - [`maildir`], [`mbox`], [`mh`] and [`memory`] are stores; [`chain`] is several in order, taken for one.
+//! - [`maildir`], [`mbox`], [`mh`], [`mtx`] and [`memory`] are stores; [`chain`] is several in order, taken for one.
 //! - [`Location`] is what a configuration says of where mail lives, and [`Store`] any of the kinds it may name.
 //!
 //! Every store passes the same battery of tests, in `tests/battery`.
@@ -14,6 +14,7 @@ use tokio::io::AsyncRead;
 
 mod blocking;
 pub mod chain;
+mod date;
 mod disk;
 mod error;
 #[cfg(feature = "faults")]
@@ -27,7 +28,9 @@ pub mod mbox;
 pub mod memory;
 mod message;
 pub mod mh;
+pub mod mtx;
 mod name;
+mod one_file;
 mod place;
 mod quiet;
 mod spool;

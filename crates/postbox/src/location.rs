@@ -9,8 +9,10 @@ use std::{
 use crate::{
     Store,
     maildir::{Kept, Maildir},
-    mbox::{Indexes, Mbox},
+    mbox::Mbox,
     mh::Mh,
+    mtx::Mtx,
+    one_file::Indexes,
     place::Place,
 };
 
@@ -34,14 +36,16 @@ enum Kind {
     Maildir(Arc<Kept>),
     Mbox(Arc<Indexes>),
     Mh,
+    Mtx(Arc<Indexes>),
 }
 
 impl Kind {
     fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "maildir" => Self::Maildir(Arc::default()),
-            "mbox" => Self::Mbox(Arc::default()),
+            "mbox" => Self::Mbox(Mbox::indexes()),
             "mh" => Self::Mh,
+            "mtx" => Self::Mtx(Mtx::indexes()),
             _ => return None,
         })
     }
@@ -52,6 +56,7 @@ impl Kind {
             Self::Maildir(kept) => Store::Maildir(Maildir::at(place, Arc::clone(kept))),
             Self::Mh => Store::Mh(Mh::at(place)),
             Self::Mbox(indexes) => Store::Mbox(Mbox::at(place, Arc::clone(indexes))),
+            Self::Mtx(indexes) => Store::Mtx(Mtx::at(place, Arc::clone(indexes))),
         }
     }
 }
@@ -60,7 +65,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
     /// No kind, or one that there is not.
-    #[error("{0:?} is no place for mail; write a kind (maildir, mbox, mh), a colon and a path")]
+    #[error("{0:?} is no place for mail; write a kind (maildir, mbox, mh, mtx), a colon and a path")]
     Kind(String),
     /// Every account would have the same mail.
     #[error("{0:?} names the same place for every account; put {USER} where the account's name goes")]

@@ -10,6 +10,7 @@ use crate::{
     mbox::{self, Mbox},
     memory::{self, Memory},
     mh::{self, Mh},
+    mtx::{self, Mtx},
 };
 
 /// An account's folders in one store of any kind.
@@ -23,6 +24,8 @@ pub enum Store {
     Mbox(Mbox),
     /// In an MH mail directory.
     Mh(Mh),
+    /// In a TOPS-20 mail file.
+    Mtx(Mtx),
 }
 
 /// A folder of a [`Store`], selected.
@@ -36,6 +39,8 @@ pub enum Selected {
     Mbox(mbox::Snapshot),
     /// In an MH folder.
     Mh(mh::Snapshot),
+    /// In a TOPS-20 mail file.
+    Mtx(mtx::Snapshot),
 }
 
 impl Postbox for Store {
@@ -47,6 +52,7 @@ impl Postbox for Store {
             Self::Maildir(maildir) => maildir.select(folder).await.map(Selected::Maildir),
             Self::Mbox(mbox) => mbox.select(folder).await.map(Selected::Mbox),
             Self::Mh(mh) => mh.select(folder).await.map(Selected::Mh),
+            Self::Mtx(mtx) => mtx.select(folder).await.map(Selected::Mtx),
         }
     }
 
@@ -60,6 +66,7 @@ impl Postbox for Store {
             Self::Maildir(maildir) => maildir.deliver(folder, message).await,
             Self::Mbox(mbox) => mbox.deliver(folder, message).await,
             Self::Mh(mh) => mh.deliver(folder, message).await,
+            Self::Mtx(mtx) => mtx.deliver(folder, message).await,
         }
     }
 }
@@ -71,6 +78,7 @@ impl Mailbox for Selected {
             Self::Maildir(snapshot) => snapshot.count(),
             Self::Mbox(snapshot) => snapshot.count(),
             Self::Mh(snapshot) => snapshot.count(),
+            Self::Mtx(snapshot) => snapshot.count(),
         }
     }
 
@@ -80,6 +88,7 @@ impl Mailbox for Selected {
             Self::Maildir(snapshot) => snapshot.message(number).await,
             Self::Mbox(snapshot) => snapshot.message(number).await,
             Self::Mh(snapshot) => snapshot.message(number).await,
+            Self::Mtx(snapshot) => snapshot.message(number).await,
         }
     }
 
@@ -89,6 +98,7 @@ impl Mailbox for Selected {
             Self::Maildir(snapshot) => snapshot.release(marks).await,
             Self::Mbox(snapshot) => snapshot.release(marks).await,
             Self::Mh(snapshot) => snapshot.release(marks).await,
+            Self::Mtx(snapshot) => snapshot.release(marks).await,
         }
     }
 }

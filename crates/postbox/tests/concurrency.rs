@@ -129,3 +129,8 @@ async fn mbox() {
 async fn mh() {
     nothing_is_lost_or_doubled("mh").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn mtx() {
+    nothing_is_lost_or_doubled("mtx").await;
+}

@@ -16,7 +16,7 @@ use postbox::{
 use tempfile::TempDir;
 
 /// The kinds of store, as a location names them.
-const STORES: [&str; 3] = ["maildir", "mbox", "mh"];
+const STORES: [&str; 4] = ["maildir", "mbox", "mh", "mtx"];
 
 /// Tells a child what to do: `store role fault step path`.
 const TASK: &str = "POSTBOX_CRASH_TASK";

@@ -15,14 +15,15 @@ use std::path::Path;
 
 use battery::battery;
 use postbox::{
-    Location, Mailbox, Postbox, chain::Chain, maildir::Maildir, mbox::Mbox, memory::Memory, mh::Mh,
+    Location, Mailbox, Postbox, Store, chain::Chain, maildir::Maildir, mbox::Mbox, memory::Memory, mh::Mh,
+    mtx::Mtx,
 };
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn located(folder: &Path) -> postbox::Store {
+fn located(folder: &Path) -> Store {
     Location::parse("maildir:mail/{user}", folder).unwrap().postbox("fido").unwrap()
 }
 
@@ -39,14 +40,18 @@ battery!(mh, {
     let folder = folder();
     (Mh::new(folder.path().join("Mail")), folder)
 });
+battery!(mtx, {
+    let folder = folder();
+    (Mtx::new(folder.path().join("MAIL.TXT")), folder)
+});
 battery!(a_store_by_its_location, {
     let folder = folder();
     (located(folder.path()), folder)
 });
-battery!(chain_of_two, {
+battery!(spool_file_and_inbox_folder, {
     let folder = folder();
-    let maildir = |name: &str| Maildir::new(folder.path().join(name));
-    (Chain::new(maildir("spool"), vec![maildir("inbox")]), folder)
+    let (spool, inbox) = (Mbox::new(folder.path().join("spool")), Mh::new(folder.path().join("Mail")));
+    (Chain::new(Store::Mbox(spool), vec![Store::Mh(inbox)]), folder)
 });
 
 #[tokio::test]

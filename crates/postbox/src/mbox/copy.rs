@@ -2,16 +2,13 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 
-use super::{
-    envelope,
-    index::{Entry, first_line},
-    opened::Opened,
-    quoting::Quoting,
+use super::{envelope, quoting::Quoting};
+use crate::{
+    Error, Message,
+    error::failed,
+    one_file::{Entry, Opened, PIECE, first_line},
+    spool::Spool,
 };
-use crate::{Error, Message, error::failed, spool::Spool};
-
-/// How much is copied at a time, in octets.
-const PIECE: usize = 64 * 1024;
 
 /// Copies a message: others may rewrite the file while it is held.
 pub(super) fn copy(opened: &Opened, entry: &Entry) -> Result<Message, Error> {

@@ -2,12 +2,13 @@
 
 use std::{fs::File, os::unix::fs::FileExt, time::SystemTime};
 
-use super::{
-    PIECE, envelope,
-    opened::{Opened, Spot},
-    quoting::Quoting,
+use super::{envelope, quoting::Quoting};
+use crate::{
+    Error,
+    error::failed,
+    one_file::{self, Opened, PIECE, Spot},
+    spool::Spool,
 };
-use crate::{Error, error::failed, spool::Spool};
 
 /// Who sends what has no sender.
 const NOBODY: &str = "MAILER-DAEMON";
@@ -29,7 +30,15 @@ impl Draft {
         Ok(Self { spot, spool: Spool::new(Some(folder)), quoting: Quoting::quote(), quoted, sender: None })
     }
 
-    pub(super) fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
+    fn flush(&mut self) -> Result<(), Error> {
+        let written = self.spool.write(&self.quoted);
+        self.quoted.clear();
+        written.map_err(failed("write a message for", &self.spot.path()))
+    }
+}
+
+impl one_file::Draft for Draft {
+    fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
         if self.spool.length() == 0 && self.sender.is_none() {
             self.sender = envelope::sender(octets);
         }
@@ -37,14 +46,7 @@ impl Draft {
         self.flush()
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
-        let written = self.spool.write(&self.quoted);
-        self.quoted.clear();
-        written.map_err(failed("write a message for", &self.spot.path()))
-    }
-
-    /// Appends the message, and it is on the disk.
-    pub(super) fn commit(mut self, now: SystemTime) -> Result<(), Error> {
+    fn commit(mut self: Box<Self>, now: SystemTime) -> Result<(), Error> {
         let last = std::mem::replace(&mut self.quoting, Quoting::quote()).finish(&mut self.quoted);
         let unended = last.is_some_and(|octet| octet != b'\n');
         self.quoted.extend_from_slice(if unended { b"\n\n" } else { b"\n" });

@@ -1,6 +1,8 @@
 //! The line before each message: `From SENDER Fri Feb  1 09:12:33 1985`.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
+
+use crate::date::{Date, MONTHS};
 
 const MARK: &[u8] = b"From ";
 
@@ -8,11 +10,6 @@ const MARK: &[u8] = b"From ";
 pub(super) const LONGEST: usize = 1024;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// The end of the year 9999: a clock that is beyond it is wrong.
-const LATEST: Duration = Duration::from_secs(253_402_300_799);
 
 /// Whether a line, with or without its end, begins a message: it says from whom and when. Text that happens to
 /// begin with `From ` does not have a date there, as programs write it: week day, month, day and time in a row,
@@ -85,19 +82,14 @@ fn is_year(word: &[u8]) -> bool {
 
 /// The time in UTC as C's `asctime` writes it.
 fn asctime(time: SystemTime) -> String {
-    // Such as `Fri, 01 Feb 1985 09:12:33 GMT`.
-    let date = httpdate::fmt_http_date(time.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LATEST));
-    let words: Vec<&str> = date.split([' ', ',']).filter(|word| !word.is_empty()).collect();
-    match words.as_slice() {
-        [day_name, day, month, year, time, ..] => {
-            format!("{day_name} {month} {:>2} {time} {year}", day.trim_start_matches('0'))
-        }
-        _ => date,
-    }
+    let Date { day_name, day, month, year, time } = Date::of(time);
+    format!("{day_name} {month} {day:>2} {time} {year}")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -13,7 +13,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use crate::{
     Error,
     error::failed,
-    lock::{Lock, Purpose},
+    lock::{Lock, Manner, Purpose},
     place,
 };
 
@@ -58,7 +58,7 @@ fn update(folder: &OwnedFd, place: &Path, change: impl Fn(&str) -> Option<String
         return Err(Error::Strange { place: path, what: "no plain list of sequences" });
     }
     let locked = file.try_clone().map_err(failed("lock", &path))?;
-    let _lock = Lock::take(&locked, folder, NAME.as_ref(), &path, Purpose::Write)?;
+    let _lock = Lock::take(&locked, (folder, NAME.as_ref()), &path, Manner::Dotlock, Purpose::Write)?;
     let mut text = String::new();
     (&file).take(LARGEST).read_to_string(&mut text).map_err(failed("read", &path))?;
     let Some(changed) = change(&text) else { return Ok(()) };

@@ -1,21 +1,31 @@
-//! mbox files.
+//! Files of several messages.
 
-use std::{fs, num::NonZeroU32};
+use std::{fs, num::NonZeroU32, path::PathBuf};
 
-use postbox::{FolderName, Mailbox, Marks, Postbox, mbox::Mbox};
+use postbox::{FolderName, Mailbox, Marks, Postbox, mbox::Mbox, mtx::Mtx};
 
 /// Any octets are an mbox, or are refused and left alone. When every second message is deleted, the others stay
 /// what they were, and a message that is delivered comes behind them.
 pub fn mbox(input: &[u8]) {
+    mail_file(Mbox::new, input);
+}
+
+/// The same of a TOPS-20 mail file, to which nothing is written where a part of it is no message.
+pub fn mtx(input: &[u8]) {
+    mail_file(Mtx::new, input);
+}
+
+fn mail_file<P: Postbox>(open: impl Fn(PathBuf) -> P, input: &[u8]) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { panic!("no runtime") };
     let Ok(folder) = tempfile::tempdir() else { panic!("no folder") };
-    let path = folder.path().join("mbox");
+    let path = folder.path().join("mail");
     assert!(fs::write(&path, input).is_ok());
-    let mbox = Mbox::new(&path);
+    let is_as_it_was = || fs::read(&path).is_ok_and(|there| there == input);
+    let postbox = open(path.clone());
     runtime.block_on(async {
         let inbox = FolderName::inbox();
-        let Ok(mut mailbox) = mbox.select(&inbox).await else {
-            assert!(fs::read(&path).is_ok_and(|there| there == input), "what is no mbox is left alone");
+        let Ok(mut mailbox) = postbox.select(&inbox).await else {
+            assert!(is_as_it_was(), "what is no such file is left alone");
             return;
         };
         let (mut marks, mut expected) = (Marks::new(), Vec::new());
@@ -27,10 +37,15 @@ pub fn mbox(input: &[u8]) {
                 expected.push(message);
             }
         }
-        assert_eq!(mailbox.release(&marks).await.kept, 0);
-        assert!(mbox.deliver(&inbox, &b"woof\n"[..]).await.is_ok());
+        let released = mailbox.release(&marks).await;
+        if postbox.deliver(&inbox, &b"woof\n"[..]).await.is_err() {
+            assert_eq!(released.kept, marks.len());
+            assert!(is_as_it_was(), "what is damaged is left alone");
+            return;
+        }
+        assert_eq!(released.kept, 0);
         expected.push(b"woof\r\n".to_vec());
-        let Ok(mut mailbox) = mbox.select(&inbox).await else { panic!("it was an mbox") };
+        let Ok(mut mailbox) = postbox.select(&inbox).await else { panic!("it was such a file") };
         // One that lacked its end may have got it from the delivery, or from its neighbour's.
         assert_eq!(mailbox.count() as usize, expected.len());
         for (n, expected) in (1..=mailbox.count()).filter_map(NonZeroU32::new).zip(&expected) {

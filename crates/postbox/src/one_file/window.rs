@@ -2,11 +2,13 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 
+use memchr::memchr;
+
 /// How much is read at a time, in octets.
 const WIDTH: usize = 256 * 1024;
 
 /// The first `size` octets of a file.
-pub(super) struct Window<'a> {
+pub(crate) struct Window<'a> {
     file: &'a File,
     size: u64,
     bytes: Vec<u8>,
@@ -14,17 +16,17 @@ pub(super) struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    pub(super) fn new(file: &'a File, size: u64) -> Self {
+    pub(crate) fn new(file: &'a File, size: u64) -> Self {
         Self { file, size, bytes: Vec::new(), start: 0 }
     }
 
-    pub(super) fn file(&self) -> &'a File {
+    pub(crate) fn file(&self) -> &'a File {
         self.file
     }
 
     /// The octets from `offset` on: at least `wanted`, which is less than the window's width, if there are so
     /// many.
-    pub(super) fn at(&mut self, offset: u64, wanted: usize) -> io::Result<&[u8]> {
+    pub(crate) fn at(&mut self, offset: u64, wanted: usize) -> io::Result<&[u8]> {
         let wanted = self.size.saturating_sub(offset).min(wanted as u64);
         let end = self.start + self.bytes.len() as u64;
         if offset < self.start || offset + wanted > end {
@@ -41,4 +43,10 @@ impl<'a> Window<'a> {
         // Fails where the file has become shorter.
         self.file.read_exact_at(&mut self.bytes, offset)
     }
+}
+
+/// The first line, with its end if it has one.
+pub(crate) fn first_line(bytes: &[u8]) -> &[u8] {
+    let length = memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+    bytes.get(..length).unwrap_or(bytes)
 }

@@ -3,14 +3,13 @@
 use std::{collections::HashMap, num::NonZeroU32, sync::Arc};
 
 use super::{
-    copy::copy,
     expunge::expunge,
     index::{Entry, Index},
     opened::Spot,
 };
 use crate::{Error, Mailbox, Marks, Message, Released, blocking::blocking};
 
-/// An mbox as it was when it was selected.
+/// A file of messages as it was when it was selected.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// `None` for a folder that can be none.
@@ -90,7 +89,7 @@ impl Mailbox for Snapshot {
                 let view = view.renewed(index);
                 let message = match view.get(number) {
                     Some(entry) if !opened.has(&entry)? => return Ok(None),
-                    Some(entry) => Some(copy(opened, &entry)?),
+                    Some(entry) => Some(opened.copy(&entry)?),
                     None => None,
                 };
                 Ok(Some((view, message)))

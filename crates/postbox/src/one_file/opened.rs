@@ -15,11 +15,13 @@ use rustix::{
 };
 
 use super::{
-    index::{Entry, Index, is_there},
+    Format,
+    index::{Entry, Index},
+    is_there,
     kept::{Indexes, Stamp},
 };
 use crate::{
-    Error, disk,
+    Error, Message, disk,
     error::failed,
     journal::Journal,
     lock::{Lock, Purpose},
@@ -28,7 +30,7 @@ use crate::{
 
 /// Where a folder's file is.
 #[derive(Debug, Clone)]
-pub(super) struct Spot {
+pub(crate) struct Spot {
     above: Place,
     name: OsString,
     indexes: Arc<Indexes>,
@@ -36,10 +38,11 @@ pub(super) struct Spot {
 
 /// A folder's file, open.
 #[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) folder: OwnedFd,
-    pub(super) file: File,
-    pub(super) path: PathBuf,
+pub(crate) struct Opened {
+    pub(crate) folder: OwnedFd,
+    pub(crate) file: File,
+    pub(crate) path: PathBuf,
+    format: &'static dyn Format,
     name: OsString,
     writable: bool,
 }
@@ -79,7 +82,13 @@ impl Spot {
         &self,
         work: impl Fn(&Opened, &Arc<Index>) -> Result<Option<T>, Error>,
     ) -> Result<Option<T>, Error> {
-        self.locked(|_| Purpose::Write, work)
+        self.locked(
+            |_| Purpose::Write,
+            |opened, index| match index.damage {
+                Some(at) => Err(opened.damaged(at)),
+                None => work(opened, index),
+            },
+        )
     }
 
     fn locked<T>(
@@ -109,7 +118,7 @@ impl Spot {
 
     /// Does something at the end of the file while nobody else has to do with it. The file is made where it is
     /// missing.
-    pub(super) fn extend<T>(&self, work: impl Fn(&Opened) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn extend<T>(&self, work: impl Fn(&Opened) -> Result<T, Error>) -> Result<T, Error> {
         let folder = self.above.make()?;
         loop {
             let Some(opened) = self.open()? else {
@@ -120,19 +129,24 @@ impl Spot {
                     _ => continue,
                 }
             };
-            let Some(_lock) = opened.lock(Purpose::Write)? else { continue };
-            opened.journal().recover(&opened.file)?;
+            let purpose = if opened.journal().exists() { Purpose::Write } else { Purpose::Append };
+            let Some(_lock) = opened.lock(purpose)? else { continue };
+            match (purpose, opened.journal().exists()) {
+                (Purpose::Write, _) => opened.journal().recover(&opened.file)?,
+                (_, true) => continue,
+                (_, false) => {}
+            }
             return work(&opened);
         }
     }
 
     /// Opens the folder that the file is in, making it where it is missing.
-    pub(super) fn make_above(&self) -> Result<OwnedFd, Error> {
+    pub(crate) fn make_above(&self) -> Result<OwnedFd, Error> {
         self.above.make()
     }
 
     /// For messages to people.
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.above.path().join(&self.name)
     }
 
@@ -156,31 +170,42 @@ impl Spot {
             // The other name may be somebody else's mailbox.
             return Err(Error::Strange { place: path, what: "a file that has another name too" });
         }
-        Ok(Some(Opened { folder, file, path, name, writable }))
+        Ok(Some(Opened { folder, file, path, format: self.indexes.format(), name, writable }))
     }
 }
 
 impl Opened {
-    pub(super) fn stamp(&self) -> Result<Stamp, Error> {
+    pub(crate) fn stamp(&self) -> Result<Stamp, Error> {
         Stamp::of(&self.file).map_err(failed("examine", &self.path))
     }
 
     /// Whether a message is where the index has it.
-    pub(super) fn has(&self, entry: &Entry) -> Result<bool, Error> {
-        is_there(&self.file, self.stamp()?.size(), entry).map_err(failed("read", &self.path))
+    pub(crate) fn has(&self, entry: &Entry) -> Result<bool, Error> {
+        is_there(self.format, &self.file, self.stamp()?.size(), entry).map_err(failed("read", &self.path))
     }
 
-    pub(super) fn journal(&self) -> Journal<'_> {
+    /// A copy of a message.
+    pub(super) fn copy(&self, entry: &Entry) -> Result<Message, Error> {
+        self.format.copy(self, entry)
+    }
+
+    /// Something is in the file that is no message.
+    pub(crate) fn damaged(&self, at: u64) -> Error {
+        Error::Damaged { place: self.path.clone(), at }
+    }
+
+    pub(crate) fn journal(&self) -> Journal<'_> {
         Journal::of(&self.folder, &self.name, &self.path)
     }
 
     /// Locks the file; `None` where another has taken its place meanwhile.
     fn lock(&self, purpose: Purpose) -> Result<Option<Lock<'_>>, Error> {
-        if purpose == Purpose::Write && !self.writable {
+        if purpose != Purpose::Read && !self.writable {
             let refused = io::Error::from(io::ErrorKind::PermissionDenied);
             return Err(failed("write", &self.path)(refused));
         }
-        let lock = Lock::take(&self.file, &self.folder, &self.name, &self.path, purpose)?;
+        let lock =
+            Lock::take(&self.file, (&self.folder, &self.name), &self.path, self.format.locked(), purpose)?;
         let there = rustix::fs::statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW);
         let here =
             rustix::fs::fstat(&self.file).map_err(|error| failed("examine", &self.path)(error.into()))?;

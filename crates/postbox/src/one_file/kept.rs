@@ -12,7 +12,7 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::index::{Index, Scanned};
+use super::{Format, index::Index};
 use crate::{Error, error::failed, quiet};
 
 /// What all kept indexes may take together, in octets; beyond it they are forgotten together.
@@ -23,7 +23,7 @@ const HEAD: usize = 512;
 
 /// A file at a moment: the same stamp means the same content, once the file is quiet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -55,7 +55,7 @@ impl Stamp {
     }
 
     /// The size in octets.
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
@@ -65,9 +65,13 @@ impl Stamp {
     }
 }
 
-/// Indexes of files, by device and inode.
-#[derive(Debug, Default)]
-pub(crate) struct Indexes(Mutex<HashMap<(u64, u64), Kept>>);
+/// Indexes of files of one format.
+#[derive(Debug)]
+pub(crate) struct Indexes {
+    format: &'static dyn Format,
+    /// By device and inode.
+    kept: Mutex<HashMap<(u64, u64), Kept>>,
+}
 
 #[derive(Debug)]
 struct Kept {
@@ -77,9 +81,19 @@ struct Kept {
 }
 
 impl Indexes {
+    /// None yet.
+    pub(crate) fn new(format: &'static dyn Format) -> Arc<Self> {
+        Arc::new(Self { format, kept: Mutex::default() })
+    }
+
+    /// How messages lie in the files.
+    pub(super) fn format(&self) -> &'static dyn Format {
+        self.format
+    }
+
     fn all(&self) -> MutexGuard<'_, HashMap<(u64, u64), Kept>> {
         // Each entry is whole, whoever panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The index of a file that nobody has changed since.
@@ -103,20 +117,20 @@ impl Indexes {
             }
         }
         let fail = failed("read", path);
+        let scanner = || self.format.scanner(file, stamp.size);
         let appended = match known {
-            Some(index) => index.scan_appended(file, stamp.size).map_err(&fail)?,
+            Some(index) => index.scan_appended(&mut *scanner()).map_err(&fail)?,
             None => None,
         };
         let index = match appended {
             Some(index) => index,
-            None => match Index::scan(file, stamp.size).map_err(&fail)? {
-                Scanned::Mbox(index) => index,
-                Scanned::SomethingElse => {
-                    let what = "no mbox, for it does not begin with a From line";
-                    return Err(Error::Strange { place: path.to_owned(), what });
-                }
-            },
+            None => Index::scan(&mut *scanner())
+                .map_err(&fail)?
+                .ok_or_else(|| Error::Strange { place: path.to_owned(), what: self.format.is_none() })?,
         };
+        if let Some(octet) = index.damage {
+            tracing::warn!(file = %path.display(), octet, "there is no message where one should begin; what is before it is served, and nothing is written");
+        }
         let (index, stamp) = (Arc::new(index), stamp.clone());
         let mut all = self.all();
         let weight: usize = all.values().map(|kept| kept.index.weight()).sum();

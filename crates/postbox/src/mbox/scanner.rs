@@ -1,91 +1,18 @@
-//! Where the messages of an mbox are, found in one pass over the file.
+//! Where the messages of an mbox are.
 
-use std::{fs::File, io, os::unix::fs::FileExt, sync::LazyLock};
+use std::{fs::File, io, os::unix::fs::FileExt};
 
-use memchr::{memchr, memmem};
+use memchr::memmem;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{
-    envelope::{self, begins_message},
-    window::Window,
-};
+use super::envelope::{self, begins_message};
+use crate::one_file::{self, Entry, SEED, Window, first_line};
 
 /// The longest header field that is looked into, in octets; a longer line ends what is taken for the header.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// One message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// Where its `From ` line begins.
-    pub(super) start: u64,
-    /// Where the next message begins, or the file ends.
-    pub(super) end: u64,
-    /// Tells it from others wherever in the file it is, and whatever status other programs note in it.
-    pub(super) id: u64,
-}
-
-/// The messages of an mbox in their order.
-#[derive(Debug, Default)]
-pub(super) struct Index {
-    pub(super) entries: Vec<Entry>,
-}
-
-/// What an mbox may be found to be.
-#[derive(Debug)]
-pub(super) enum Scanned {
-    Mbox(Index),
-    /// It does not begin with a message.
-    SomethingElse,
-}
-
-impl Index {
-    /// Finds the messages of `file`, which is `size` octets long.
-    pub(super) fn scan(file: &File, size: u64) -> io::Result<Scanned> {
-        let mut index = Self::default();
-        let mut scanner = Scanner::new(file, size);
-        let start = scanner.skip_blank_lines()?;
-        Ok(if index.extend(&mut scanner, start)? { Scanned::Mbox(index) } else { Scanned::SomethingElse })
-    }
-
-    /// The same file, longer by what was appended since this index was made: its messages, where the one that
-    /// was last is still there, and `None` where not.
-    pub(super) fn scan_appended(&self, file: &File, size: u64) -> io::Result<Option<Self>> {
-        let Some((last, earlier)) = self.entries.split_last() else { return Ok(None) };
-        let mut scanner = Scanner::new(file, size);
-        if scanner.entry(last.start)? != Some(*last) {
-            return Ok(None);
-        }
-        let mut index = Self { entries: [earlier, &[*last]].concat() };
-        Ok(index.extend(&mut scanner, last.end)?.then_some(index))
-    }
-
-    /// Appends what is found from `start` on. False where there is something that is no message.
-    fn extend(&mut self, scanner: &mut Scanner<'_>, mut start: u64) -> io::Result<bool> {
-        while start < scanner.size {
-            let Some(entry) = scanner.entry(start)? else { return Ok(false) };
-            start = entry.end;
-            if self.entries.is_empty() && scanner.is_internal {
-                // Programs that keep notes of their own in the first message do not show it, nor do we.
-                continue;
-            }
-            self.entries.push(entry);
-        }
-        Ok(true)
-    }
-
-    /// How much memory it takes, in octets.
-    pub(super) fn weight(&self) -> usize {
-        size_of_val(self.entries.as_slice())
-    }
-}
-
-/// Whether the message that `entry` says is where it says.
-pub(super) fn is_there(file: &File, size: u64, entry: &Entry) -> io::Result<bool> {
-    Ok(entry.end <= size && Scanner::new(file, size).entry(entry.start)? == Some(*entry))
-}
-
 /// Reads one message after the other.
-struct Scanner<'a> {
+pub(super) struct Scanner<'a> {
     window: Window<'a>,
     size: u64,
     boundary: memmem::Finder<'static>,
@@ -106,39 +33,9 @@ struct Header {
 }
 
 impl<'a> Scanner<'a> {
-    fn new(file: &'a File, size: u64) -> Self {
+    pub(super) fn new(file: &'a File, size: u64) -> Self {
         let boundary = memmem::Finder::new(b"\nFrom ");
         Self { window: Window::new(file, size), size, boundary, is_internal: false }
-    }
-
-    /// Where the first line is that is not blank.
-    fn skip_blank_lines(&mut self) -> io::Result<u64> {
-        let mut at = 0;
-        while let Some(b'\r' | b'\n') = self.window.at(at, 1)?.first() {
-            at += 1;
-        }
-        Ok(at)
-    }
-
-    /// The message whose `From ` line is at `start`; `None` where there is no such line.
-    fn entry(&mut self, start: u64) -> io::Result<Option<Entry>> {
-        let line = first_line(self.window.at(start, envelope::LONGEST)?);
-        let is_first = start == 0 && line.starts_with(b"From ");
-        if line.len() > envelope::LONGEST || !(is_first || begins_message(line)) {
-            return Ok(None);
-        }
-        let mut id = Xxh3::with_seed(*SEED);
-        id.update(line);
-        let after_line = start + line.len() as u64;
-        let header = self.header(after_line, &mut id)?;
-        self.is_internal = header.has_imap_field && header.is_folder_data;
-        let end = if header.is_all {
-            header.end
-        } else {
-            let claimed = header.content_length.and_then(|length| self.end_by_length(header.end, length));
-            self.body(header.end, claimed, &mut id)?
-        };
-        Ok(Some(Entry { start, end, id: id.digest() }))
     }
 
     /// Reads header fields from `at` on. Those in which programs note a message's status are no part of what
@@ -231,6 +128,45 @@ impl<'a> Scanner<'a> {
     }
 }
 
+impl one_file::Scanner for Scanner<'_> {
+    /// Where the first line is that is not blank.
+    fn first(&mut self) -> io::Result<u64> {
+        let mut at = 0;
+        while let Some(b'\r' | b'\n') = self.window.at(at, 1)?.first() {
+            at += 1;
+        }
+        Ok(at)
+    }
+
+    fn entry(&mut self, start: u64) -> io::Result<Option<Entry>> {
+        let line = first_line(self.window.at(start, envelope::LONGEST)?);
+        let is_first = start == 0 && line.starts_with(b"From ");
+        if line.len() > envelope::LONGEST || !(is_first || begins_message(line)) {
+            return Ok(None);
+        }
+        let mut id = Xxh3::with_seed(*SEED);
+        id.update(line);
+        let after_line = start + line.len() as u64;
+        let header = self.header(after_line, &mut id)?;
+        self.is_internal = header.has_imap_field && header.is_folder_data;
+        let end = if header.is_all {
+            header.end
+        } else {
+            let claimed = header.content_length.and_then(|length| self.end_by_length(header.end, length));
+            self.body(header.end, claimed, &mut id)?
+        };
+        Ok(Some(Entry { start, end, id: id.digest() }))
+    }
+
+    fn is_internal(&self) -> bool {
+        self.is_internal
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+}
+
 /// Whether a blank line stands before the line at `before + 1`, and a header field behind it.
 fn is_message(bytes: &[u8], before: usize, line: &[u8]) -> bool {
     let blank_before = bytes
@@ -239,12 +175,6 @@ fn is_message(bytes: &[u8], before: usize, line: &[u8]) -> bool {
     let next = first_line(bytes.get(before + 1 + line.len()..).unwrap_or_default());
     let name = next.iter().take_while(|octet| octet.is_ascii_graphic() && **octet != b':').count();
     blank_before && name > 0 && next.get(name) == Some(&b':')
-}
-
-/// The first line, with its end if it has one.
-pub(super) fn first_line(bytes: &[u8]) -> &[u8] {
-    let length = memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
-    bytes.get(..length).unwrap_or(bytes)
 }
 
 /// The value of a header field, if the line is that field.
@@ -269,14 +199,6 @@ fn is_status_field(line: &[u8]) -> bool {
     NAMES.iter().any(|name| field(line, name).is_some())
 }
 
-/// So that nobody can make a message that is taken for another.
-static SEED: LazyLock<u64> = LazyLock::new(|| {
-    let mut octets = [0; 8];
-    // Without chance the index still tells messages apart that nobody made for the purpose.
-    let _ = rustix::rand::getrandom(&mut octets, rustix::rand::GetRandomFlags::empty());
-    u64::from_ne_bytes(octets)
-});
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -284,6 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::one_file::Index;
 
     const FROM: &str = "From fred Fri Feb  1 09:12:33 1985\n";
 
@@ -295,10 +218,7 @@ mod tests {
 
     fn scan(content: &str) -> Option<Vec<Entry>> {
         let (file, size) = file(content);
-        match Index::scan(&file, size).unwrap() {
-            Scanned::Mbox(index) => Some(index.entries),
-            Scanned::SomethingElse => None,
-        }
+        Index::scan(&mut Scanner::new(&file, size)).unwrap().map(|index| index.entries)
     }
 
     /// The messages as they stand in the file.
@@ -392,11 +312,14 @@ mod tests {
     fn what_was_appended_is_found_without_the_rest() {
         let message = |body: &str| format!("{FROM}Subject: x\n\n{body}\n\n");
         let (before, after) = (message("a") + &message("b"), message("a") + &message("b") + &message("c"));
-        let index = Index { entries: scan(&before).unwrap() };
+        let index = Index { entries: scan(&before).unwrap(), damage: None };
         let (grown, size) = file(&after);
-        assert_eq!(index.scan_appended(&grown, size).unwrap().unwrap().entries, scan(&after).unwrap());
+        assert_eq!(
+            index.scan_appended(&mut Scanner::new(&grown, size)).unwrap().unwrap().entries,
+            scan(&after).unwrap()
+        );
         let (other, size) = file(&(message("a") + &message("x") + &message("c")));
-        assert!(index.scan_appended(&other, size).unwrap().is_none());
+        assert!(index.scan_appended(&mut Scanner::new(&other, size)).unwrap().is_none());
     }
 
     proptest! {

@@ -1,0 +1,122 @@
+//! What stores share that keep all messages of a folder in one file.
+//!
+//! INBOX is the file itself; the other folders are files in the folder `NAME.folders` beside it, named as people
+//! write them. Others may use a file at the same time: it is locked as they lock it, only while the disk works,
+//! and never renamed or replaced. A message is known by its content, so it is found again after others have
+//! rewritten the file.
+
+use std::{fmt, fs::File, io, sync::Arc, time::SystemTime};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::{Error, FolderName, Message, blocking::blocking, lock::Manner, place::Place};
+
+mod expunge;
+mod index;
+mod kept;
+mod opened;
+mod snapshot;
+mod window;
+
+#[cfg(test)]
+pub(crate) use index::Index;
+pub(crate) use index::{Entry, SEED, Scanner};
+pub(crate) use kept::Indexes;
+pub(crate) use opened::{Opened, Spot};
+pub use snapshot::Snapshot;
+pub(crate) use window::{Window, first_line};
+
+/// How much of a message is taken at a time, in octets.
+pub(crate) const PIECE: usize = 64 * 1024;
+
+/// How messages lie in a file.
+pub(crate) trait Format: fmt::Debug + Send + Sync {
+    /// What the file is not that lacks what a file of this format begins with.
+    fn is_none(&self) -> &'static str;
+
+    /// How programs that know the format lock a file of it.
+    fn locked(&self) -> Manner;
+
+    /// What finds the messages in the first `size` octets of a file.
+    fn scanner<'a>(&self, file: &'a File, size: u64) -> Box<dyn Scanner + 'a>;
+
+    /// A copy of a message, as it was when it was delivered: others may rewrite the file while it is held.
+    fn copy(&self, opened: &Opened, entry: &Entry) -> Result<Message, Error>;
+
+    /// Begins a delivery.
+    fn draft(&self, spot: Spot) -> Result<Box<dyn Draft>, Error>;
+}
+
+/// A message that is being delivered. Dropping it leaves nothing.
+pub(crate) trait Draft: Send {
+    /// Appends octets.
+    fn write(&mut self, octets: &[u8]) -> Result<(), Error>;
+
+    /// Appends the message to the file, and it is on the disk.
+    fn commit(self: Box<Self>, now: SystemTime) -> Result<(), Error>;
+}
+
+/// An account's folders, a file each.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    inbox: Place,
+    indexes: Arc<Indexes>,
+}
+
+impl Files {
+    /// Folders of which the default mailbox is the file at `inbox`.
+    pub(crate) fn new(inbox: Place, indexes: Arc<Indexes>) -> Self {
+        Self { inbox, indexes }
+    }
+
+    fn spot(&self, folder: &FolderName) -> Result<Spot, Error> {
+        let reserved = || Error::Reserved { place: self.inbox.path(), folder: folder.to_string() };
+        let (above, name) = self.inbox.split().ok_or_else(reserved)?;
+        if is_lock(name.as_encoded_bytes()) {
+            return Err(reserved());
+        }
+        if folder.is_inbox() {
+            return Ok(Spot::new(above, name, Arc::clone(&self.indexes)));
+        }
+        let (mut folders, file) = (name, folder.parts().join("."));
+        folders.push(".folders");
+        if is_lock(file.as_bytes()) {
+            return Err(reserved());
+        }
+        Ok(Spot::new(above.join(folders), file.into(), Arc::clone(&self.indexes)))
+    }
+
+    pub(crate) async fn select(&self, folder: &FolderName) -> Result<Snapshot, Error> {
+        let Ok(spot) = self.spot(folder) else { return Ok(Snapshot::default()) };
+        blocking(move || Snapshot::take(spot)).await
+    }
+
+    pub(crate) async fn deliver<R: AsyncRead + Unpin + Send>(
+        &self,
+        folder: &FolderName,
+        mut message: R,
+    ) -> Result<(), Error> {
+        let spot = self.spot(folder)?;
+        let format = self.indexes.format();
+        let mut draft = blocking(move || format.draft(spot)).await?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let count = message.read(&mut piece).await.map_err(Error::Source)?;
+            if count == 0 {
+                break;
+            }
+            draft.write(piece.get(..count).unwrap_or_default())?;
+        }
+        blocking(move || draft.commit(SystemTime::now())).await
+    }
+}
+
+/// Whether a file of that name would be taken for the dotlock of another.
+fn is_lock(name: &[u8]) -> bool {
+    name.ends_with(b".lock")
+}
+
+/// Whether the message that `entry` says is where it says.
+fn is_there(format: &dyn Format, file: &File, size: u64, entry: &Entry) -> io::Result<bool> {
+    Ok(entry.end <= size && format.scanner(file, size).entry(entry.start)? == Some(*entry))
+}
