@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use tokio::io::AsyncRead;
 
-use crate::{Error, FolderName, Mailbox, Marks, Message, Postbox, Released};
+use crate::{Error, FolderName, Mailbox, Marks, Message, Postbox, Released, folder::with_inbox};
 
 /// Postboxes one behind the other: numbering runs through, deletions go to where each message came from, and
 /// what is delivered goes to the first.
@@ -34,6 +34,14 @@ impl<P: Postbox> Postbox for Chain<P> {
         Ok(Links(links))
     }
 
+    async fn folders(&self) -> Result<Vec<FolderName>, Error> {
+        let mut folders = self.first.folders().await?;
+        for postbox in &self.rest {
+            folders.extend(postbox.folders().await?);
+        }
+        Ok(with_inbox(folders.into_iter()))
+    }
+
     async fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         folder: &FolderName,
@@ -50,6 +58,14 @@ pub struct Links<M>(Vec<M>);
 impl<M: Mailbox> Mailbox for Links<M> {
     fn count(&self) -> u32 {
         self.0.iter().fold(0, |count, link| count.saturating_add(link.count()))
+    }
+
+    async fn room(&mut self) -> Result<u64, Error> {
+        let mut room = 0;
+        for link in &mut self.0 {
+            room += link.room().await?;
+        }
+        Ok(room)
     }
 
     async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {

@@ -1,7 +1,7 @@
 //! The calls that change a disk, each a step at which a test may kill the process or have the call fail.
 
 use std::{
-    ffi::OsStr,
+    ffi::{CStr, OsStr},
     fs::File,
     io::{self, Write},
     os::{
@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, RenameFlags},
+    fs::{AtFlags, FileType, Mode, OFlags, RenameFlags},
     io::Errno,
 };
 
@@ -20,6 +20,12 @@ use rustix::{
 pub(crate) fn open_folder(parent: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(parent, name.as_ref(), flags, Mode::empty())?)
+}
+
+/// Whether a plain file has that name.
+pub(crate) fn is_file(folder: impl AsFd, name: &CStr) -> bool {
+    rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile)
 }
 
 /// Opens a folder by a path that the operator has given, whose links are the operator's.

@@ -1,6 +1,6 @@
 //! Folder names made of checked parts.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// What parts stand between, in the names that people write.
 const SEPARATOR: char = '.';
@@ -61,6 +61,12 @@ impl FolderName {
         Ok(Self(parts))
     }
 
+    /// Reads a name as a store has it, which is to be the one way to write it there.
+    pub(crate) fn stored(name: &[u8]) -> Option<Self> {
+        let name = std::str::from_utf8(name).ok()?;
+        Self::parse(name).ok().filter(|folder| folder.to_string() == name)
+    }
+
     /// Whether this is the default mailbox.
     #[must_use]
     pub fn is_inbox(&self) -> bool {
@@ -78,6 +84,12 @@ impl fmt::Display for FolderName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_inbox() { f.write_str("INBOX") } else { f.write_str(&self.0.join(".")) }
     }
+}
+
+/// Folders in the order of their names, each once, with the default mailbox before them.
+pub(crate) fn with_inbox(folders: impl Iterator<Item = FolderName>) -> Vec<FolderName> {
+    let all: BTreeSet<FolderName> = folders.chain([FolderName::inbox()]).collect();
+    all.into_iter().collect()
 }
 
 #[cfg(test)]

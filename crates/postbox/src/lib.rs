@@ -53,6 +53,10 @@ pub trait Postbox: Send + Sync {
     /// Selects a folder: a snapshot of what it holds now. One that does not exist is empty, and is not made.
     fn select(&self, folder: &FolderName) -> impl Future<Output = Result<Self::Mailbox, Error>> + Send;
 
+    /// The folders that there are by their names, the default mailbox first, which is always there. One whose
+    /// name no [`FolderName`] can be is left out.
+    fn folders(&self) -> impl Future<Output = Result<Vec<FolderName>, Error>> + Send;
+
     /// Delivers a message into a folder, which is made where it does not exist. The message is durable when
     /// this returns: written and synced, with its place. Where it fails, or is dropped, nothing is visible.
     fn deliver<R: AsyncRead + Unpin + Send>(
@@ -67,6 +71,9 @@ pub trait Postbox: Send + Sync {
 pub trait Mailbox: Send {
     /// The messages that it had when it was selected; they are numbered from 1.
     fn count(&self) -> u32;
+
+    /// How much room its messages take where they are stored, in octets; not those that are gone already.
+    fn room(&mut self) -> impl Future<Output = Result<u64, Error>> + Send;
 
     /// A message, held so that its length and its octets stay what they are whatever happens in the folder;
     /// `None` where it is gone.

@@ -7,7 +7,8 @@
 //! follow no link.
 
 use std::{
-    os::fd::OwnedFd,
+    ffi::OsStr,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,6 +18,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::{
     Error, FolderName, Postbox,
     blocking::blocking,
+    disk,
+    folder::with_inbox,
     place::{self, Place},
 };
 
@@ -71,6 +74,22 @@ impl Postbox for Maildir {
         blocking(move || Snapshot::take(&place, kept)).await
     }
 
+    async fn folders(&self) -> Result<Vec<FolderName>, Error> {
+        let root = self.root.clone();
+        blocking(move || {
+            let mut found = Vec::new();
+            if let Some(folder) = root.open()? {
+                place::each_name(&folder, &root.path(), |name| {
+                    let is_folder = || disk::open_folder(&folder, OsStr::from_bytes(name.to_bytes())).is_ok();
+                    let name = name.to_bytes().strip_prefix(b".").and_then(FolderName::stored);
+                    found.extend(name.filter(|_| is_folder()));
+                })?;
+            }
+            Ok(with_inbox(found.into_iter()))
+        })
+        .await
+    }
+
     async fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         folder: &FolderName,
@@ -92,5 +111,5 @@ impl Postbox for Maildir {
 
 /// One of a Maildir's three folders, or `None` where it does not exist.
 fn open_part(folder: &OwnedFd, part: &str, place: &Path) -> Result<Option<OwnedFd>, Error> {
-    place::existing(crate::disk::open_folder(folder, part), "open", &place.join(part))
+    place::existing(disk::open_folder(folder, part), "open", &place.join(part))
 }

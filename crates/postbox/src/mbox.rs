@@ -49,6 +49,10 @@ impl Postbox for Mbox {
         self.0.select(folder).await
     }
 
+    async fn folders(&self) -> Result<Vec<FolderName>, Error> {
+        self.0.folders().await
+    }
+
     async fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         folder: &FolderName,

@@ -21,7 +21,7 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::{Error, FolderName, Mailbox, Marks, Message, Postbox, Released};
+use crate::{Error, FolderName, Mailbox, Marks, Message, Postbox, Released, folder::with_inbox};
 
 /// An account whose mail is in memory. Clones are the same account.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +47,10 @@ impl Postbox for Memory {
         let ids =
             self.lock().folders.get(folder).map(|mail| mail.keys().copied().collect()).unwrap_or_default();
         Ok(Snapshot { memory: self.clone(), folder: folder.clone(), ids })
+    }
+
+    async fn folders(&self) -> Result<Vec<FolderName>, Error> {
+        Ok(with_inbox(self.lock().folders.keys().cloned()))
     }
 
     async fn deliver<R: AsyncRead + Unpin + Send>(
@@ -81,6 +85,12 @@ impl Snapshot {
 impl Mailbox for Snapshot {
     fn count(&self) -> u32 {
         u32::try_from(self.ids.len()).unwrap_or(u32::MAX)
+    }
+
+    async fn room(&mut self) -> Result<u64, Error> {
+        let memory = self.memory.lock();
+        let Some(mail) = memory.folders.get(&self.folder) else { return Ok(0) };
+        Ok(self.ids.iter().filter_map(|id| mail.get(id)).map(|octets| octets.len() as u64).sum())
     }
 
     async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {

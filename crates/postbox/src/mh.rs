@@ -4,11 +4,21 @@
 //! messages in a session are places in the order of MH's numbers, of which some are missing and which MH gives
 //! again: so a message is known by its file as well, and found again where another program has renumbered.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::{Error, FolderName, Postbox, blocking::blocking, place::Place};
+use crate::{
+    Error, FolderName, Postbox,
+    blocking::blocking,
+    disk,
+    folder::with_inbox,
+    place::{Place, each_name},
+};
 
 mod delivery;
 mod listing;
@@ -62,6 +72,18 @@ impl Postbox for Mh {
         blocking(move || Snapshot::take(&place)).await
     }
 
+    async fn folders(&self) -> Result<Vec<FolderName>, Error> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            let mut found = Vec::new();
+            if let Some(folder) = root.open()? {
+                find_folders(&folder, &root.path(), "", &mut found)?;
+            }
+            Ok(with_inbox(found.into_iter()))
+        })
+        .await
+    }
+
     async fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         folder: &FolderName,
@@ -79,4 +101,31 @@ impl Postbox for Mh {
         }
         blocking(move || draft.commit()).await
     }
+}
+
+/// Finds the folders in one of the name `above`, as deep as a name can be.
+fn find_folders(
+    folder: &OwnedFd,
+    place: &Path,
+    above: &str,
+    found: &mut Vec<FolderName>,
+) -> Result<(), Error> {
+    let mut names = Vec::new();
+    each_name(folder, place, |name| {
+        let is_folder =
+            |part: &&str| !part.contains('.') && listing::message_number(part.as_bytes()).is_none();
+        names.extend(name.to_str().ok().filter(is_folder).map(str::to_owned));
+    })?;
+    for name in names {
+        let whole = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
+        let Some(own) = FolderName::stored(whole.as_bytes()).or((whole == INBOX).then(FolderName::inbox))
+        else {
+            continue;
+        };
+        // Files and links are no folders.
+        let Ok(inner) = disk::open_folder(folder, &name) else { continue };
+        found.push(own);
+        find_folders(&inner, &place.join(&name), &whole, found)?;
+    }
+    Ok(())
 }

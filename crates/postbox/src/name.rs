@@ -35,10 +35,7 @@ pub(crate) struct Claim {
 impl Claim {
     /// What a name claims, if it gives both sizes.
     pub(crate) fn of(name: &[u8]) -> Option<Self> {
-        let field = |mark: &[u8]| {
-            unique(name).split(|&octet| octet == b',').find_map(|field| number(field.strip_prefix(mark)?))
-        };
-        Some(Self { stored: field(b"S=")?, with_crlf: field(b"W=")? })
+        Some(Self { stored: stored(name)?, with_crlf: field(name, b"W=")? })
     }
 
     /// The length on the wire, in octets, if the claim is true of a file of this size as far as can be told
@@ -51,6 +48,15 @@ impl Claim {
         // A message of no octets travels as one empty line.
         Some(if size == 0 { pop2::wire::length(b"") } else { self.with_crlf })
     }
+}
+
+/// The file's size in octets, if the name claims one.
+pub(crate) fn stored(name: &[u8]) -> Option<u64> {
+    field(name, b"S=")
+}
+
+fn field(name: &[u8], mark: &[u8]) -> Option<u64> {
+    unique(name).split(|&octet| octet == b',').find_map(|field| number(field.strip_prefix(mark)?))
 }
 
 /// A name for a new delivery that no other has: time, process, count, chance and host, as Maildir wants.

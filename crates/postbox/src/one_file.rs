@@ -9,7 +9,14 @@ use std::{fmt, fs::File, io, sync::Arc, time::SystemTime};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::{Error, FolderName, Message, blocking::blocking, lock::Manner, place::Place};
+use crate::{
+    Error, FolderName, Message,
+    blocking::blocking,
+    disk,
+    folder::with_inbox,
+    lock::Manner,
+    place::{self, Place},
+};
 
 mod expunge;
 mod index;
@@ -89,6 +96,24 @@ impl Files {
     pub(crate) async fn select(&self, folder: &FolderName) -> Result<Snapshot, Error> {
         let Ok(spot) = self.spot(folder) else { return Ok(Snapshot::default()) };
         blocking(move || Snapshot::take(spot)).await
+    }
+
+    pub(crate) async fn folders(&self) -> Result<Vec<FolderName>, Error> {
+        let Some((above, mut name)) = self.inbox.split() else { return Ok(vec![FolderName::inbox()]) };
+        name.push(".folders");
+        let place = above.join(name);
+        blocking(move || {
+            let mut found = Vec::new();
+            if let Some(folder) = place.open()? {
+                place::each_name(&folder, &place.path(), |name| {
+                    let is_file = |name| disk::is_file(&folder, name);
+                    found.extend(FolderName::stored(name.to_bytes()).filter(|_| is_file(name)));
+                })?;
+            }
+            found.retain(|name| !is_lock(name.to_string().as_bytes()));
+            Ok(with_inbox(found.into_iter()))
+        })
+        .await
     }
 
     pub(crate) async fn deliver<R: AsyncRead + Unpin + Send>(

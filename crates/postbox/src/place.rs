@@ -1,13 +1,14 @@
 //! Where a folder is: a base that the operator has named, and parts below it that follow no link.
 
 use std::{
-    ffi::OsString,
+    ffi::{CStr, OsString},
     io,
+    mem::MaybeUninit,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
-use rustix::io::Errno;
+use rustix::{fs::RawDir, io::Errno};
 
 use crate::{Error, disk, error::failed};
 
@@ -82,6 +83,18 @@ fn make_base(path: &Path) -> Result<OwnedFd, Error> {
         }
         (result, ..) => result.map_err(failed("open", path)),
     }
+}
+
+/// Hands out the names in a folder.
+pub(crate) fn each_name(folder: &OwnedFd, place: &Path, mut take: impl FnMut(&CStr)) -> Result<(), Error> {
+    let fail = |error: Errno| failed("read", place)(error.into());
+    let mut buffer = vec![MaybeUninit::uninit(); 32 * 1024];
+    rustix::fs::seek(folder, rustix::fs::SeekFrom::Start(0)).map_err(fail)?;
+    let mut names = RawDir::new(folder, &mut buffer);
+    while let Some(entry) = names.next() {
+        take(entry.map_err(fail)?.file_name());
+    }
+    Ok(())
 }
 
 /// What was opened, or `None` where it does not exist.

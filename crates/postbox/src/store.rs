@@ -56,6 +56,16 @@ impl Postbox for Store {
         }
     }
 
+    async fn folders(&self) -> Result<Vec<FolderName>, Error> {
+        match self {
+            Self::Memory(memory) => memory.folders().await,
+            Self::Maildir(maildir) => maildir.folders().await,
+            Self::Mbox(mbox) => mbox.folders().await,
+            Self::Mh(mh) => mh.folders().await,
+            Self::Mtx(mtx) => mtx.folders().await,
+        }
+    }
+
     async fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         folder: &FolderName,
@@ -79,6 +89,16 @@ impl Mailbox for Selected {
             Self::Mbox(snapshot) => snapshot.count(),
             Self::Mh(snapshot) => snapshot.count(),
             Self::Mtx(snapshot) => snapshot.count(),
+        }
+    }
+
+    async fn room(&mut self) -> Result<u64, Error> {
+        match self {
+            Self::Memory(snapshot) => snapshot.room().await,
+            Self::Maildir(snapshot) => snapshot.room().await,
+            Self::Mbox(snapshot) => snapshot.room().await,
+            Self::Mh(snapshot) => snapshot.room().await,
+            Self::Mtx(snapshot) => snapshot.room().await,
         }
     }
 

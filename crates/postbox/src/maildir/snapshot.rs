@@ -7,12 +7,12 @@ use std::{
     io,
     num::NonZeroU32,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use rustix::{
-    fs::{FileType, Mode, OFlags, ResolveFlags},
+    fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags},
     io::Errno,
 };
 
@@ -123,6 +123,14 @@ impl Mailbox for Snapshot {
         self.listing.len()
     }
 
+    async fn room(&mut self) -> Result<u64, Error> {
+        let Some(folder) = &self.folder else { return Ok(0) };
+        let fail = failed("examine", &self.place);
+        let folder = folder.try_clone().map_err(&fail)?;
+        let (place, listing) = (self.place.clone(), Arc::clone(&self.listing));
+        blocking(move || room(&folder, &place, &listing)).await
+    }
+
     async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {
         let Some((file, name)) = self.open(number)? else { return Ok(None) };
         let place = self.place.join(OsStr::from_bytes(&name));
@@ -162,7 +170,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn open(folder: &OwnedFd, place: &std::path::Path) -> Result<Self, Error> {
+    fn open(folder: &OwnedFd, place: &Path) -> Result<Self, Error> {
         let open = |part: Part| open_part(folder, part.as_str(), place);
         Ok(Self { new: open(Part::New)?, cur: open(Part::Cur)? })
     }
@@ -190,4 +198,25 @@ fn open_beneath(folder: &OwnedFd, part: Part, name: &[u8]) -> io::Result<OwnedFd
         }
         result => Ok(result?),
     }
+}
+
+/// How many octets the files have, by their names where those say.
+fn room(folder: &OwnedFd, place: &Path, listing: &Listing) -> Result<u64, Error> {
+    let parts =
+        [open_part(folder, Part::New.as_str(), place)?, open_part(folder, Part::Cur.as_str(), place)?];
+    let [new, cur] = &parts;
+    let mut room = 0;
+    for (part, name) in listing.iter() {
+        let inside = if part == Part::New { new } else { cur };
+        room += match (name::stored(name), inside) {
+            (Some(size), _) => size,
+            (None, Some(inside)) => {
+                // What is gone takes none.
+                let status = rustix::fs::statat(inside, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW);
+                status.map_or(0, |status| u64::try_from(status.st_size).unwrap_or_default())
+            }
+            (None, None) => 0,
+        };
+    }
+    Ok(room)
 }

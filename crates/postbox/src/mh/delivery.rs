@@ -12,7 +12,13 @@ use std::{
 use rustix::fs::AtFlags;
 
 use super::{listing, sequences};
-use crate::{Error, disk, error::failed, lock::FolderLock, name, place::Place};
+use crate::{
+    Error, disk,
+    error::failed,
+    lock::FolderLock,
+    name,
+    place::{Place, each_name},
+};
 
 /// What the names of messages begin with that are not whole yet.
 const DRAFT: &str = ".doghouse-";
@@ -93,7 +99,7 @@ fn sweep(folder: &OwnedFd, place: &Path) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let Ok(limit) = i64::try_from(now.saturating_sub(AGE).as_secs()) else { return };
     let mut old = Vec::new();
-    let read = listing::each_name(folder, place, |name| {
+    let read = each_name(folder, place, |name| {
         let is_draft = name.to_bytes().starts_with(DRAFT.as_bytes());
         let status = || rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
         if is_draft && status().is_ok_and(|status| status.st_mtime < limit) {

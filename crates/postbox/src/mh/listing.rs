@@ -2,21 +2,19 @@
 
 use std::{
     collections::HashMap,
-    ffi::CStr,
     fs::File,
     io,
-    mem::MaybeUninit,
     os::{fd::OwnedFd, unix::fs::FileExt},
     path::Path,
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat},
+    fs::{AtFlags, FileType, Mode, OFlags, Stat},
     io::Errno,
 };
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{Error, error::failed, quiet};
+use crate::{Error, place::each_name, quiet};
 
 /// A file, whatever its number: renaming it changes none of this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +25,11 @@ pub(super) struct Identity {
 }
 
 impl Identity {
+    /// The file's size in octets.
+    pub(super) fn size(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or_default()
+    }
+
     /// `None` for what is no plain file.
     pub(super) fn of(status: &Stat) -> Option<Self> {
         let is_file = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
@@ -119,19 +122,8 @@ pub(super) fn highest(folder: &OwnedFd, place: &Path) -> Result<u32, Error> {
     Ok(highest)
 }
 
-pub(super) fn each_name(folder: &OwnedFd, place: &Path, mut take: impl FnMut(&CStr)) -> Result<(), Error> {
-    let fail = |error: Errno| failed("read", place)(error.into());
-    let mut buffer = vec![MaybeUninit::uninit(); 32 * 1024];
-    rustix::fs::seek(folder, rustix::fs::SeekFrom::Start(0)).map_err(fail)?;
-    let mut names = RawDir::new(folder, &mut buffer);
-    while let Some(entry) = names.next() {
-        take(entry.map_err(fail)?.file_name());
-    }
-    Ok(())
-}
-
 /// The number that a file name is: decimal, from 1 on, without leading zeros.
-fn message_number(name: &[u8]) -> Option<u32> {
+pub(super) fn message_number(name: &[u8]) -> Option<u32> {
     if name.first()? == &b'0' || !name.iter().all(u8::is_ascii_digit) {
         return None;
     }

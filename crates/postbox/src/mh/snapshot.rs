@@ -62,6 +62,10 @@ impl Mailbox for Snapshot {
         u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }
 
+    async fn room(&mut self) -> Result<u64, Error> {
+        Ok(self.entries.iter().map(|entry| entry.identity.size()).sum())
+    }
+
     async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {
         let Some(file) = self.open(number)? else { return Ok(None) };
         let place = self.place.clone();

@@ -81,6 +81,10 @@ impl Mailbox for Snapshot {
         u32::try_from(self.view.selected.entries.len()).unwrap_or(u32::MAX)
     }
 
+    async fn room(&mut self) -> Result<u64, Error> {
+        Ok(self.view.selected.entries.iter().map(|entry| entry.end - entry.start).sum())
+    }
+
     async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {
         let (Some(spot), Some(_)) = (self.spot.clone(), self.view.get(number)) else { return Ok(None) };
         let view = self.view.clone();
