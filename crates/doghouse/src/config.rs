@@ -13,10 +13,12 @@ use postbox::Location;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::quota::Quota;
+
 mod delivery;
 
 pub use delivery::{Delivery, Endpoint};
-use delivery::{RawDelivery, RawLmtp, RawSmtp};
+use delivery::{RawDelivery, RawLmtp, RawQuota, RawSmtp};
 
 /// Where the configuration is unless `--config` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/doghouse/doghouse.toml";
@@ -42,6 +44,8 @@ pub struct Config {
     pub lmtp: Vec<Endpoint>,
     /// Whose mail is taken.
     pub delivery: Delivery,
+    /// How much of it.
+    pub quota: Quota,
     /// How much, and how long.
     pub limits: Limits,
 }
@@ -114,6 +118,7 @@ struct Raw {
     smtp: Vec<RawSmtp>,
     lmtp: Vec<Spanned<RawLmtp>>,
     delivery: RawDelivery,
+    quota: RawQuota,
     limits: RawLimits,
 }
 
@@ -250,6 +255,7 @@ impl Config {
             smtp: raw.smtp.into_iter().map(|smtp| Endpoint::Tcp(smtp.address)).collect(),
             lmtp,
             delivery,
+            quota: raw.quota.check().map_err(|(at, what)| refuse(at, what))?,
             limits: Limits {
                 sessions: limits.sessions as usize,
                 login: Duration::from_secs(limits.login_seconds),

@@ -9,6 +9,7 @@ use tokio::io::AsyncRead;
 use crate::{
     accounts::Accounts,
     config::{Config, Listener},
+    quota::Undelivered,
     recipients::{Aliases, AliasesError, Recipients, Target, Unknown},
     smtp::reply::Reply,
 };
@@ -35,8 +36,9 @@ pub trait House: Send + Sync {
 
 /// Who takes mail in.
 pub trait PostOffice: Send + Sync {
-    /// The mailboxes that an address stands for, or what the client is told.
-    fn resolve(&self, address: &str) -> impl Future<Output = Result<Vec<Target>, Reply>> + Send;
+    /// The mailboxes that an address stands for, which have room for a message of `size` octets (0 where that is
+    /// not known), or what the client is told.
+    fn resolve(&self, address: &str, size: u64) -> impl Future<Output = Result<Vec<Target>, Reply>> + Send;
 
     /// Delivers a message; it is durable when this returns.
     fn deliver<R: AsyncRead + Unpin + Send>(
@@ -107,23 +109,44 @@ pub fn recipients(config: &Config) -> Result<Recipients, AliasesError> {
 }
 
 impl PostOffice for Doghouse {
-    async fn resolve(&self, address: &str) -> Result<Vec<Target>, Reply> {
-        self.recipients_of(address).map_err(|unknown| match unknown {
+    async fn resolve(&self, address: &str, size: u64) -> Result<Vec<Target>, Reply> {
+        let targets = self.recipients_of(address).map_err(|unknown| match unknown {
             Unknown::Domain(_) => Reply::new(550, "5.7.1", unknown),
             Unknown::User(_) | Unknown::Folder(..) => Reply::new(550, "5.1.1", unknown),
             // The operator's mistake, which may be mended before the sender gives up.
             Unknown::Round(_) => Reply::new(451, "4.2.4", unknown),
-        })
+        })?;
+        for target in &targets {
+            if let Some(postbox) = postbox(&self.config, &target.user) {
+                let room = self.config.quota.room(&postbox, size).await;
+                room.map_err(|undelivered| explain(target, &undelivered))?;
+            }
+        }
+        Ok(targets)
     }
 
     async fn deliver<R: AsyncRead + Unpin + Send>(&self, target: &Target, message: R) -> Result<(), Reply> {
         let Some(postbox) = postbox(&self.config, &target.user) else {
             return Err(Reply::new(550, "5.1.1", "there is no such mailbox"));
         };
-        postbox.deliver(&target.folder, message).await.map_err(|error| {
+        let delivered = self.config.quota.deliver(&postbox, &target.folder, message).await;
+        delivered.map_err(|undelivered| explain(target, &undelivered))
+    }
+}
+
+/// What a client is told that would deliver, and the log.
+fn explain(target: &Target, undelivered: &Undelivered) -> Reply {
+    let (user, folder) = (&target.user, &target.folder);
+    match undelivered {
+        Undelivered::Full => {
+            tracing::warn!(?user, "mailbox full");
+            Reply::new(452, "4.2.2", undelivered)
+        }
+        Undelivered::TooLarge(_) => Reply::new(552, "5.2.3", undelivered),
+        Undelivered::Store(error) => {
             // Whatever is wrong here is the operator's to mend: nothing goes back to its sender for it.
-            tracing::error!(user = ?target.user, folder = %target.folder, %error, "cannot deliver");
-            match &error {
+            tracing::error!(?user, %folder, %error, "cannot deliver");
+            match error {
                 Error::Io { source, .. }
                     if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
                 {
@@ -132,7 +155,7 @@ impl PostOffice for Doghouse {
                 Error::Reserved { .. } => Reply::new(550, "5.1.1", "there can be no folder of that name"),
                 _ => Reply::new(451, "4.3.0", "the message cannot be delivered now; try again later"),
             }
-        })
+        }
     }
 }
 

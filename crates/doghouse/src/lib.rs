@@ -3,7 +3,7 @@
 //! - [`config`], [`accounts`]: what the operator has written.
 //! - [`daemon`]: listeners, reload, shutdown. [`session`]: one client's story, over a [`stream`]. [`house`]: what
 //!   joins the two to accounts and mail.
-//! - [`smtp`]: mail coming in by SMTP and LMTP. [`recipients`]: whose it is.
+//! - [`smtp`]: mail coming in by SMTP and LMTP. [`recipients`]: whose it is. [`quota`]: how much of it.
 //! - [`cli`], [`commands`], [`exit`], [`logging`]: the program.
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod exit;
 pub mod house;
 pub mod logging;
+pub mod quota;
 pub mod recipients;
 pub mod session;
 pub mod smtp;

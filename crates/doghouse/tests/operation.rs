@@ -123,6 +123,21 @@ fn deliver_has_the_exit_codes_that_an_mta_understands() {
 }
 
 #[test]
+fn a_full_mailbox_is_temporary_and_what_never_fits_is_not() {
+    let house = House::with_config("[quota]\noctets = 1000\n");
+    let deliver = |octets: usize| fed(house.command(&["deliver", "fido"]), &vec![b'x'; octets]);
+    assert!(deliver(900).status.success());
+    let (code, line) = failure(&deliver(200));
+    assert_eq!(code, 75);
+    assert!(line.contains("the mailbox is full"), "{line}");
+    let (code, line) = failure(&deliver(100_000));
+    assert_eq!(code, 69);
+    assert!(line.contains("a mailbox here takes 1000 octets in all"), "{line}");
+    assert_eq!(files(&house.maildir("fido").join("new")).len(), 1);
+    assert_eq!(files(&house.maildir("fido").join("tmp")), [""; 0]);
+}
+
+#[test]
 fn a_place_that_cannot_be_written_is_temporary_and_leaves_nothing() {
     let house = House::new();
     fs::create_dir_all(house.path().join("mail")).unwrap();

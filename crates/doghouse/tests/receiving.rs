@@ -247,6 +247,48 @@ fn a_message_that_is_too_large_is_refused_and_the_next_is_taken() {
 }
 
 #[test]
+fn a_full_mailbox_takes_mail_again_once_some_is_deleted() {
+    let house = house("\n[quota]\noctets = 5000\nmessages = 3\n");
+    let daemon = house.serve();
+    let mut sender = Sender::connect(&daemon, "SMTP");
+    sender.say("EHLO x");
+    sender.expect("MAIL FROM:<a@b> SIZE=6000", "250 ");
+    sender.expect("RCPT TO:<fido>", "552 5.2.3 ");
+    sender.say("RSET");
+    let body = |octets: usize| [b"x".repeat(octets), b"\r\n.\r\n".to_vec()].concat();
+    for (octets, reply) in
+        [(4000, "250 "), (2000, "452 4.2.2 "), (6000, "552 5.2.3 "), (10, "250 "), (10, "250 ")]
+    {
+        sender.begin(&["fido"]);
+        sender.send(&body(octets));
+        let heard = sender.hear();
+        assert!(heard.starts_with(reply), "{octets}: {heard}");
+    }
+    // Another's mailbox is another's.
+    sender.begin(&["smith"]);
+    sender.send(&body(10));
+    assert!(sender.hear().starts_with("250 "));
+    sender.expect("MAIL FROM:<a@b>", "250 ");
+    sender.expect("RCPT TO:<fido>", "452 4.2.2 ");
+    sender.expect("RCPT TO:<fido+lists>", "452 4.2.2 ");
+    sender.expect("RCPT TO:<both>", "452 4.2.2 ");
+    assert_eq!(mail(&house, "fido").len(), 3);
+
+    let mut client = daemon.connect();
+    assert_eq!(client.log_in(), "#3 messages for you");
+    let length = client.say("READ 1");
+    client.send(b"RETR\r\n");
+    client.octets(length[1..].split(' ').next().unwrap().parse().unwrap());
+    client.say("ACKD");
+    assert!(client.say("QUIT").starts_with('+'));
+    sender.expect("RCPT TO:<fido>", "250 ");
+    sender.expect("DATA", "354 ");
+    sender.send(&body(10));
+    assert!(sender.hear().starts_with("250 "));
+    assert_eq!(mail(&house, "fido").len(), 3);
+}
+
+#[test]
 fn smuggled_messages_are_refused_wherever_they_are_split() {
     let house = house("\n[limits]\nmail_sessions = 2000\nmail_sessions_per_address = 2000\n");
     let daemon = house.serve();

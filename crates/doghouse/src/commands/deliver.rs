@@ -3,7 +3,7 @@
 //! Whatever is not the recipient's fault is temporary, also a wrong configuration: a message must not be
 //! returned to its sender because somebody mistyped a path.
 
-use postbox::{FolderName, Postbox};
+use postbox::FolderName;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     config::Config,
     exit::{self, Failure, OrExit},
     house::{self, Doghouse},
+    quota::Undelivered,
 };
 
 pub(super) async fn run(arguments: &Deliver) -> Result<(), Failure> {
@@ -49,5 +50,9 @@ async fn deliver(
 ) -> Result<(), Failure> {
     let postbox = house::postbox(house.config(), user)
         .ok_or_else(|| Failure::new(exit::NO_USER, format!("there is no user {user:?}")))?;
-    postbox.deliver(folder, message).await.or_exit(exit::TEMPORARY)
+    house.config().quota.deliver(&postbox, folder, message).await.map_err(|undelivered| {
+        // The one thing that no time and no operator is to change.
+        let is_final = matches!(undelivered, Undelivered::TooLarge(_));
+        Failure::new(if is_final { exit::UNAVAILABLE } else { exit::TEMPORARY }, undelivered)
+    })
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::is_host;
+use crate::quota::Quota;
 
 /// The largest message and the most recipients that may be configured.
 const MOST_OCTETS: u64 = 1 << 40;
@@ -72,6 +73,26 @@ impl Default for RawDelivery {
             max_octets: Spanned::new(0..0, 52_428_800),
             max_recipients: Spanned::new(0..0, 100),
         }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawQuota {
+    octets: Option<Spanned<u64>>,
+    messages: Option<Spanned<u64>>,
+}
+
+impl RawQuota {
+    pub(super) fn check(self) -> Result<Quota, Fault> {
+        let positive = |value: Option<Spanned<u64>>| match value {
+            Some(value) if *value.get_ref() == 0 => {
+                let what = "a quota is at least 1; for none, leave the key out";
+                Err((value.span().start, what.to_owned()))
+            }
+            value => Ok(value.map(Spanned::into_inner)),
+        };
+        Ok(Quota { octets: positive(self.octets)?, messages: positive(self.messages)? })
     }
 }
 

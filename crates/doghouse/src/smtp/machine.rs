@@ -76,6 +76,7 @@ pub struct Machine {
     client: String,
     extended: bool,
     sender: String,
+    size: u64,
     recipients: usize,
     decoder: Decoder,
     body: Vec<u8>,
@@ -101,6 +102,7 @@ impl Machine {
             client: String::new(),
             extended: false,
             sender: String::new(),
+            size: 0,
             recipients: 0,
             decoder: Decoder::new(),
             body: Vec::new(),
@@ -134,6 +136,12 @@ impl Machine {
     #[must_use]
     pub fn sender(&self) -> &str {
         &self.sender
+    }
+
+    /// How many octets the client says that the message has; 0 where it does not say.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// How many recipients of the message were taken so far.
@@ -317,6 +325,7 @@ impl Machine {
             self.refuse(&self.too_big());
         } else {
             from.address.as_ref().clone_into(&mut self.sender);
+            self.size = size;
             self.state = State::Envelope;
             self.say(250, "2.1.0", "sender taken");
         }

@@ -139,7 +139,7 @@ where
         if self.machine.recipients() == 0 {
             self.recipients.clear();
         }
-        let answer = match self.office.resolve(address).await {
+        let answer = match self.office.resolve(address, self.machine.size()).await {
             Ok(targets) => {
                 self.recipients.push((address.to_owned(), targets));
                 Ok(())
