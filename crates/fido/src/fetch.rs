@@ -5,12 +5,12 @@ use pop2::{
     MailboxName,
     client::{Item, Mailbox, Reading, Received, Transfer},
 };
+use postbox::letter::{self, Feed};
 use tokio::net::TcpStream;
 
 use crate::{
     Exit, Failure,
     args::Folders,
-    letter::{self, Feed},
     progress::Progress,
     session::Account,
     sink::{Sink, Target},

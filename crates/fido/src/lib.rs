@@ -3,18 +3,16 @@
 //! - [`args`] is the command line, [`exit`] how it ends;
 //! - [`check`], [`fetch`] and [`talk`] are the commands;
 //! - [`host`], [`password`] and [`session`] lead to a selected folder;
-//! - [`letter`] and [`crlf`] are the way of one message from the wire to its [`sink`];
+//! - [`sink`] is where messages go;
 //! - [`escape`] shows what a server sent harmlessly, [`progress`] how far a fetch has come.
 #![forbid(unsafe_code)]
 
 pub mod args;
 pub mod check;
-pub mod crlf;
 pub mod escape;
 pub mod exit;
 pub mod fetch;
 pub mod host;
-pub mod letter;
 pub mod password;
 pub mod progress;
 pub mod session;

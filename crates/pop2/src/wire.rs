@@ -5,9 +5,10 @@
 //! missing last line end. A message of no octets at all becomes one empty line, since a length of zero would
 //! say that it does not exist.
 //!
-//! [`length`], [`Counter`] and [`Encoder`] agree to the octet for any message, however it is split.
+//! [`length`], [`Counter`] and [`Encoder`] agree to the octet for any message, however it is split. [`Decoder`] is the
+//! way back.
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 const EMPTY: &[u8] = b"\r\n";
 
@@ -85,6 +86,69 @@ impl Encoder {
     }
 }
 
+/// Converts a message from its wire form back to LF line ends, piece by piece, so that [`Encoder`] makes the same
+/// of it again: for a CR LF behind another CR that would not be so, and it stays.
+///
+/// ```
+/// let (mut decoder, mut stored) = (pop2::wire::Decoder::default(), Vec::new());
+/// decoder.decode(b"one\r\ntwo\r", &mut stored);
+/// decoder.decode(b"\n", &mut stored);
+/// decoder.finish(&mut stored);
+/// assert_eq!(stored, b"one\ntwo\n");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Decoder {
+    held: Held,
+}
+
+/// What was read and is not yet written.
+#[derive(Debug, Clone, Copy, Default)]
+enum Held {
+    #[default]
+    Nothing,
+    Cr,
+    /// A CR that stands behind another.
+    CrAfterCr,
+}
+
+impl Decoder {
+    /// Appends what the next piece of the wire form is with LF line ends to `stored`.
+    pub fn decode(&mut self, wire: &[u8], stored: &mut Vec<u8>) {
+        let mut rest = wire;
+        while let Some((&octet, behind)) = rest.split_first() {
+            (self.held, rest) = match (self.held, octet) {
+                (Held::Nothing, _) => {
+                    let (plain, behind) = rest.split_at(memchr(b'\r', rest).unwrap_or(rest.len()));
+                    stored.extend_from_slice(plain);
+                    match behind.split_first() {
+                        Some((_cr, behind)) => (Held::Cr, behind),
+                        None => (Held::Nothing, behind),
+                    }
+                }
+                (Held::Cr, b'\n') => {
+                    stored.push(b'\n');
+                    (Held::Nothing, behind)
+                }
+                (Held::Cr | Held::CrAfterCr, b'\r') => {
+                    stored.push(b'\r');
+                    (Held::CrAfterCr, behind)
+                }
+                (Held::Cr | Held::CrAfterCr, _) => {
+                    stored.extend([b'\r', octet]);
+                    (Held::Nothing, behind)
+                }
+            };
+        }
+    }
+
+    /// Appends what is left when no more pieces come.
+    pub fn finish(self, stored: &mut Vec<u8>) {
+        if !matches!(self.held, Held::Nothing) {
+            stored.push(b'\r');
+        }
+    }
+}
+
 /// Whether the octet before `at` is a CR; `after_cr` speaks for the piece before this one.
 fn follows_cr(stored: &[u8], at: usize, after_cr: bool) -> bool {
     match at.checked_sub(1) {
@@ -108,6 +172,28 @@ mod tests {
         pieces.into_iter().for_each(|piece| encoder.encode(piece, &mut wire));
         encoder.finish(&mut wire);
         wire
+    }
+
+    fn decoded<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+        let (mut decoder, mut stored) = (Decoder::default(), Vec::new());
+        pieces.into_iter().for_each(|piece| decoder.decode(piece, &mut stored));
+        decoder.finish(&mut stored);
+        stored
+    }
+
+    #[test]
+    fn only_cr_lf_changes_on_the_way_back() {
+        for (wire, stored) in [
+            ("", ""),
+            ("\r\n", "\n"),
+            ("a\r\n\r\nb", "a\n\nb"),
+            ("a\rb\nc\r", "a\rb\nc\r"),
+            ("\r\r\n\r\n\n\r", "\r\r\n\n\n\r"),
+            ("\r\r\r", "\r\r\r"),
+        ] {
+            assert_eq!(decoded([wire.as_bytes()]), stored.as_bytes(), "{wire:?}");
+            assert_eq!(decoded(wire.as_bytes().chunks(1)), stored.as_bytes(), "{wire:?} octet by octet");
+        }
     }
 
     #[test]
@@ -142,6 +228,10 @@ mod tests {
             let wire = encoded(pieces.iter().map(Vec::as_slice));
             prop_assert_eq!(&wire, &encoded([whole.as_slice()]));
             prop_assert_eq!(wire.len() as u64, length(&whole));
+
+            let stored = decoded([wire.as_slice()]);
+            prop_assert_eq!(encoded([stored.as_slice()]), wire.as_slice());
+            prop_assert_eq!(decoded(wire.chunks(3)), stored);
 
             let mut counter = Counter::default();
             for piece in &pieces {

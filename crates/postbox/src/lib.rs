@@ -21,6 +21,7 @@ mod error;
 pub mod faults;
 mod folder;
 mod journal;
+pub mod letter;
 mod location;
 mod lock;
 pub mod maildir;

@@ -7,7 +7,9 @@ use std::{
 
 use postbox::{Error, FolderName, Postbox};
 
-use crate::{Exit, Failure, letter::Letter};
+use postbox::letter::Letter;
+
+use crate::{Exit, Failure};
 
 /// A Maildir, which need not exist yet.
 #[derive(Debug)]

@@ -16,7 +16,9 @@ use super::{
     lock::{Dotlock, lock},
     spool::Spool,
 };
-use crate::{Exit, Failure, letter::Letter};
+use postbox::letter::Letter;
+
+use crate::{Exit, Failure};
 
 /// An mbox, which need not exist yet.
 #[derive(Debug)]
@@ -99,7 +101,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::letter;
+    use postbox::letter;
 
     async fn deliver(path: &Path, wire: &[u8]) -> Result<(), Failure> {
         let (mut feed, letter) = letter::channel();

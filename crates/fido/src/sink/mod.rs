@@ -15,7 +15,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Exit, Failure, letter::Letter};
+use postbox::letter::Letter;
+
+use crate::{Exit, Failure};
 
 /// `--to`: where mail is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::{
 use tokio::io::AsyncReadExt;
 
 use super::mboxrd;
-use crate::letter::Letter;
+use postbox::letter::Letter;
 
 /// How many octets are written at a time.
 const CHUNK: usize = 64 * 1024;

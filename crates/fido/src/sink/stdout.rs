@@ -7,7 +7,9 @@ use std::{
 };
 
 use super::spool::Spool;
-use crate::{Exit, Failure, escape::Text, letter::Letter};
+use postbox::letter::Letter;
+
+use crate::{Exit, Failure, escape::Text};
 
 /// Standard output.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use pop2::{Command, LineBuffer, Quoting, Reply, Secret, User};
+use pop2::{Command, LineBuffer, Quoting, Reply, Secret, User, wire};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -20,7 +20,6 @@ use zeroize::Zeroizing;
 use crate::{
     Exit, Failure,
     args::Talk,
-    crlf,
     escape::{Line, Text},
     host::{Host, is_public},
     password,
@@ -258,7 +257,7 @@ impl<'a> Talking<'a> {
 /// Shows a message piece by piece, each line marked as the server's.
 #[derive(Default)]
 struct Message {
-    decoder: crlf::Decoder,
+    decoder: wire::Decoder,
     inside_line: bool,
 }
 

@@ -42,14 +42,14 @@ impl Draft {
         if line_end == LineEnd::CrLf {
             return self.spool.each(take);
         }
-        let (mut shortener, mut short) = (Shortener::default(), Vec::with_capacity(PIECE));
+        let (mut decoder, mut short) = (wire::Decoder::default(), Vec::with_capacity(PIECE));
         self.spool.each(&mut |piece| {
-            shortener.change(piece, &mut short);
+            decoder.decode(piece, &mut short);
             take(&short)?;
             short.clear();
             Ok(())
         })?;
-        shortener.finish(&mut short);
+        decoder.finish(&mut short);
         take(&short)
     }
 }
@@ -80,96 +80,5 @@ impl one_file::Draft for Draft {
                 self.each(line_end, take)
             })
         })
-    }
-}
-
-/// Takes the CR from the line ends of a message in wire form; not where another CR stands before it, which
-/// could not be told from a line end that is to get one back.
-#[derive(Debug, Default)]
-struct Shortener {
-    /// What was read and not yet written: nothing, a CR, or a CR behind another.
-    held: Held,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-enum Held {
-    #[default]
-    Nothing,
-    Cr,
-    CrAfterCr,
-}
-
-impl Shortener {
-    fn change(&mut self, wire: &[u8], short: &mut Vec<u8>) {
-        for &octet in wire {
-            self.held = match (self.held, octet) {
-                (Held::Nothing, b'\r') => Held::Cr,
-                (Held::Cr | Held::CrAfterCr, b'\r') => {
-                    short.push(b'\r');
-                    Held::CrAfterCr
-                }
-                (Held::Cr, b'\n') | (Held::Nothing, _) => {
-                    short.push(octet);
-                    Held::Nothing
-                }
-                (Held::Cr | Held::CrAfterCr, _) => {
-                    short.extend([b'\r', octet]);
-                    Held::Nothing
-                }
-            };
-        }
-    }
-
-    fn finish(self, short: &mut Vec<u8>) {
-        if !matches!(self.held, Held::Nothing) {
-            short.push(b'\r');
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn encoded(stored: &[u8]) -> Vec<u8> {
-        let (mut encoder, mut wire) = (wire::Encoder::default(), Vec::new());
-        encoder.encode(stored, &mut wire);
-        encoder.finish(&mut wire);
-        wire
-    }
-
-    fn shortened<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-        let (mut shortener, mut short) = (Shortener::default(), Vec::new());
-        pieces.into_iter().for_each(|piece| shortener.change(piece, &mut short));
-        shortener.finish(&mut short);
-        short
-    }
-
-    #[test]
-    fn line_ends_become_short() {
-        for (wire, short) in [
-            (&b"a\r\n\r\nb\r\n"[..], &b"a\n\nb\n"[..]),
-            (b"a\r\r\nb\rc\r", b"a\r\r\nb\rc\r"),
-            (b"\r\n", b"\n"),
-            (b"\r\r\r", b"\r\r\r"),
-        ] {
-            assert_eq!(shortened([wire]), short);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_was_shortened_is_the_same_on_the_wire(
-            pieces in prop::collection::vec(
-                prop::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), any::<u8>()], 0..40), 0..6),
-        ) {
-            let wire = encoded(&pieces.concat());
-            let (left, right) = wire.split_at(wire.len() / 2);
-            let short = shortened([left, right]);
-            prop_assert_eq!(&short, &shortened([wire.as_slice()]));
-            prop_assert_eq!(encoded(&short), wire);
-        }
     }
 }

@@ -1,4 +1,5 @@
-//! The way of one message from the connection to where it goes, a piece at a time, as it is stored: with LF.
+//! The way of one message from its wire form to where it is delivered, a piece at a time, as stores keep it: with
+//! LF line ends.
 
 use std::{
     io,
@@ -6,12 +7,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use pop2::wire;
 use tokio::{
     io::{AsyncRead, ReadBuf},
     sync::mpsc,
 };
-
-use crate::crlf;
 
 enum Piece {
     Octets(Vec<u8>),
@@ -22,7 +22,7 @@ enum Piece {
 #[must_use]
 pub fn channel() -> (Feed, Letter) {
     let (sender, receiver) = mpsc::channel(1);
-    let feed = Feed { pieces: sender, decoder: crlf::Decoder::default() };
+    let feed = Feed { pieces: sender, decoder: wire::Decoder::default() };
     (feed, Letter { pieces: receiver, octets: Vec::new(), given: 0, ended: false })
 }
 
@@ -30,7 +30,7 @@ pub fn channel() -> (Feed, Letter) {
 #[derive(Debug)]
 pub struct Feed {
     pieces: mpsc::Sender<Piece>,
-    decoder: crlf::Decoder,
+    decoder: wire::Decoder,
 }
 
 impl Feed {
