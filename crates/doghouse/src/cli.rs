@@ -27,6 +27,9 @@ pub enum Command {
     /// Add, change, remove and list users
     #[command(subcommand)]
     User(User),
+    /// Look at mail, move it in and out, check it and remove it
+    #[command(subcommand)]
+    Mailbox(Mailbox),
     /// Show it all at work: a mailbox in a temporary folder, a server, and a client that fetches from it
     Demo(Demo),
 }
@@ -82,6 +85,84 @@ pub struct SetPassword {
     /// Take the password from the first line of standard input instead of asking for it
     #[arg(long)]
     pub password_stdin: bool,
+    /// Which configuration
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// `doghouse mailbox`
+#[derive(Debug, Subcommand)]
+pub enum Mailbox {
+    /// List folders, with their messages and sizes
+    List(Users),
+    /// Say how many messages a folder has; the default mailbox without --folder
+    Count(OneFolder),
+    /// Copy mail from a store of any kind into a user's mail; what is there already is not copied again
+    ///
+    /// All folders of the store are copied into those of the same names; with --folder its default mailbox alone,
+    /// into that folder.
+    Import {
+        /// Whose mail it is to be
+        #[command(flatten)]
+        to: OneFolder,
+        /// Where the mail is: a kind (maildir, mbox, mh, mtx), a colon and a path
+        #[arg(value_name = "KIND:PATH")]
+        store: String,
+    },
+    /// Copy a user's mail into a store of any kind; what is there already is not copied again
+    ///
+    /// All folders are copied into those of the same names; with --folder that one alone, into the default mailbox
+    /// of the store.
+    Export {
+        /// Whose mail it is
+        #[command(flatten)]
+        from: OneFolder,
+        /// Where it is to go: a kind (maildir, mbox, mh, mtx), a colon and a path
+        #[arg(value_name = "KIND:PATH")]
+        store: String,
+    },
+    /// Read every message to its end, and say what is wrong
+    Verify(Users),
+    /// Delete the messages of a folder; of the default mailbox without --folder
+    Purge {
+        /// Whose mail, and which folder
+        #[command(flatten)]
+        folder: OneFolder,
+        /// Keep so many of the newest
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        keep: u32,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+/// Some users' mail, or everybody's.
+#[derive(Debug, Args)]
+pub struct Users {
+    /// Whose mail; everybody's without this
+    #[arg(value_name = "USER")]
+    pub users: Vec<String>,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Which configuration
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// A user's folder.
+#[derive(Debug, Args)]
+pub struct OneFolder {
+    /// The user
+    #[arg(value_name = "USER")]
+    pub user: String,
+    /// The folder
+    #[arg(short, long, value_name = "NAME")]
+    pub folder: Option<String>,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
     /// Which configuration
     #[command(flatten)]
     pub config: ConfigFile,

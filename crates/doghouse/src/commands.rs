@@ -10,6 +10,7 @@ use crate::{
 mod check;
 mod deliver;
 mod demo;
+mod mailbox;
 mod serve;
 mod stop;
 mod user;
@@ -25,6 +26,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Deliver(arguments) => {
             block_on(&mut Builder::new_current_thread(), exit::TEMPORARY, deliver::run(&arguments))
+        }
+        Command::Mailbox(command) => {
+            block_on(&mut Builder::new_multi_thread(), exit::OS, mailbox::run(&command))
         }
         Command::User(command) => user::run(command),
         Command::Demo(arguments) => {

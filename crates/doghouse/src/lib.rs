@@ -4,6 +4,7 @@
 //! - [`daemon`]: listeners, reload, shutdown. [`session`]: one client's story, over a [`stream`]. [`house`]: what
 //!   joins the two to accounts and mail.
 //! - [`smtp`]: mail coming in by SMTP and LMTP. [`recipients`]: whose it is. [`quota`]: how much of it.
+//! - [`transfer`]: mail from one store to another.
 //! - [`cli`], [`commands`], [`exit`], [`logging`]: the program.
 #![forbid(unsafe_code)]
 
@@ -20,3 +21,4 @@ pub mod recipients;
 pub mod session;
 pub mod smtp;
 pub mod stream;
+pub mod transfer;

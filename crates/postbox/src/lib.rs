@@ -40,7 +40,7 @@ mod store;
 pub use error::Error;
 pub use folder::{FolderName, FolderNameError};
 pub use location::{Location, LocationError, USER};
-pub use message::{Message, Octets};
+pub use message::{Digest, Message, Octets};
 pub use store::{Selected, Store};
 
 /// The numbers of messages to be deleted.

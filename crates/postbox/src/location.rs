@@ -75,13 +75,24 @@ pub enum LocationError {
     Dots(String),
 }
 
+impl Store {
+    /// The one store at a place, such as `mbox:/home/fido/mbox`; a relative path starts from the folder `from`.
+    /// Links on the way to it are followed.
+    pub fn parse(text: &str, from: &Path) -> Result<Self, LocationError> {
+        let (kind, path) = kind_and_path(text)?;
+        Ok(kind.open(Place::new(from.join(path), Vec::new())))
+    }
+}
+
+fn kind_and_path(text: &str) -> Result<(Kind, &str), LocationError> {
+    let parts = text.split_once(':').and_then(|(kind, path)| Some((Kind::parse(kind)?, path)));
+    parts.filter(|(_, path)| !path.is_empty()).ok_or_else(|| LocationError::Kind(text.to_owned()))
+}
+
 impl Location {
     /// Reads a location. A relative path starts from the folder `from`.
     pub fn parse(text: &str, from: &Path) -> Result<Self, LocationError> {
-        let kind_and_path = text.split_once(':').and_then(|(kind, path)| Some((Kind::parse(kind)?, path)));
-        let Some((kind, path)) = kind_and_path else {
-            return Err(LocationError::Kind(text.to_owned()));
-        };
+        let (kind, path) = kind_and_path(text)?;
         let whole = from.join(path);
         let (mut base, mut parts) = (PathBuf::new(), Vec::new());
         for component in whole.components() {

@@ -4,8 +4,9 @@ use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
 use bytes::Bytes;
 use pop2::wire;
+use xxhash_rust::xxh3::Xxh3;
 
-use crate::{Error, maildir::Doubt};
+use crate::{Error, maildir::Doubt, one_file::SEED};
 
 /// How much of a stored message is converted at a time, in octets.
 const PIECE: usize = 64 * 1024;
@@ -70,6 +71,26 @@ impl Message {
             offset: 0,
             produced: 0,
         }
+    }
+}
+
+/// What a message is known by: two of the same octets on the wire have the same, and others have another,
+/// except by a chance of nothing. It means nothing outside the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(u128);
+
+impl Message {
+    /// What the message is known by. This reads all of it.
+    ///
+    /// # Errors
+    /// As those of [`Octets::next`].
+    pub async fn digest(&self) -> Result<Digest, Error> {
+        let (mut hash, mut octets, mut wire) = (Xxh3::with_seed(*SEED), self.octets(), Vec::new());
+        while octets.next(&mut wire).await? {
+            hash.update(&wire);
+            wire.clear();
+        }
+        Ok(Digest(hash.digest128()))
     }
 }
 

@@ -82,6 +82,9 @@ impl Mailbox for Snapshot {
     }
 
     async fn room(&mut self) -> Result<u64, Error> {
+        if let (Some(at), Some(spot)) = (self.view.selected.damage, &self.spot) {
+            return Err(Error::Damaged { place: spot.path(), at });
+        }
         Ok(self.view.selected.entries.iter().map(|entry| entry.end - entry.start).sum())
     }
 
