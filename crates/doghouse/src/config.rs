@@ -446,16 +446,16 @@ mod tests {
             ("[mial]\n", ":1:2: unknown key \"mial\"; did you mean \"mail\"?"),
             (
                 "'a`b\tc' = 1",
-                ":1:1: unknown key \"a`b\\tc\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, limits",
+                ":1:1: unknown key \"a`b\\tc\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, quota, limits",
             ),
             (
                 "woof = 1",
-                ":1:1: unknown key \"woof\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, limits",
+                ":1:1: unknown key \"woof\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, quota, limits",
             ),
             ("\nhostname = 'dog house'", ":2:12: hostname is letters"),
             (
                 "[mail]\ndefault = ['imap:x']",
-                ":2:12: \"imap:x\" is no place for mail; write a kind (maildir, mbox, mh)",
+                ":2:12: \"imap:x\" is no place for mail; write a kind (maildir, mbox, mh, mtx)",
             ),
             ("[mail]\ndefault = ['maildir:/var/mail']", ":2:12: \"maildir:/var/mail\" names the same place"),
             ("[mail]\ndefault = []", ":2:11: mail.default needs at least one place"),
