@@ -38,8 +38,21 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&printable(&self.what))
     }
+}
+
+/// A text in one line that moves no terminal's cursor: it may name files that strangers have named.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+        line
+    })
 }
 
 /// Gives a failure's exit code to any error.
@@ -51,5 +64,16 @@ pub trait OrExit<T> {
 impl<T, E: fmt::Display> OrExit<T> for Result<T, E> {
     fn or_exit(self, code: u8) -> Result<T, Failure> {
         self.map_err(|error| Failure::new(code, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_line_whatever_it_names() {
+        let failure = Failure::new(IO, "cannot read a\u{1b}[2Jb\nc\u{9b}d\u{e4}");
+        assert_eq!(failure.to_string(), "cannot read a\\u{1b}[2Jb\\nc\\u{9b}d\u{e4}");
     }
 }

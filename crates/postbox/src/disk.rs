@@ -5,14 +5,14 @@ use std::{
     fs::File,
     io::{self, Write},
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, AsRawFd, OwnedFd},
         unix::fs::FileExt,
     },
     path::Path,
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, RenameFlags},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags},
     io::Errno,
 };
 
@@ -51,6 +51,16 @@ pub(crate) fn make_file(folder: impl AsFd, name: impl AsRef<OsStr>) -> io::Resul
     step()?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(folder, name.as_ref(), flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Makes a file that did not exist and that appears with its content, for its owner alone.
+pub(crate) fn make_file_with(folder: impl AsFd, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
+    step()?;
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let mut file: File = rustix::fs::openat(&folder, ".", flags, Mode::RUSR | Mode::WUSR)?.into();
+    file.write_all(content)?;
+    let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::linkat(CWD, unnamed, folder, name.as_ref(), AtFlags::SYMLINK_FOLLOW)?)
 }
 
 /// Makes a file without a name, in `folder` where that can be, else where temporary files go.

@@ -92,6 +92,32 @@ async fn a_file_that_changes_behind_its_times_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_cut_off_or_another_during_a_session_gives_no_wrong_message() {
+    let whole = message("a") + &message("b") + &message("c");
+    let (mbox, folder) = mbox(&whole);
+    let path = folder.path().join("mbox");
+    let mut mailbox = inbox(&mbox).await;
+    fs::write(&path, &whole[..message("a").len() + 50]).unwrap();
+    assert!(text(&mut mailbox, 1).await.contains("Subject: a"));
+    assert!(mailbox.message(number(2)).await.unwrap().is_none(), "it is not whole");
+    assert!(mailbox.message(number(3)).await.unwrap().is_none());
+    assert_eq!(mailbox.release(&marks(&[2, 3])).await.kept, 0);
+    assert_eq!(content(&folder), &whole[..message("a").len() + 50], "what is left of it stays");
+
+    // Another file of the same size and time in its place.
+    fs::write(&path, &whole).unwrap();
+    let before = fs::metadata(&path).unwrap().modified().unwrap();
+    let mut mailbox = inbox(&mbox).await;
+    let other = message("x") + &message("y") + &message("z");
+    fs::write(folder.path().join("new"), &other).unwrap();
+    fs::File::options().write(true).open(folder.path().join("new")).unwrap().set_modified(before).unwrap();
+    fs::rename(folder.path().join("new"), &path).unwrap();
+    assert!(mailbox.message(number(1)).await.unwrap().is_none());
+    assert_eq!(mailbox.release(&marks(&[1, 2, 3])).await.kept, 0);
+    assert_eq!(content(&folder), other);
+}
+
+#[tokio::test]
 async fn a_mailbox_that_is_deleted_empty_stays_a_file_and_keeps_its_mode() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let (mbox, folder) = mbox(&message("a"));

@@ -211,7 +211,7 @@ fn conclude(outcomes: &[Outcome], json: bool, line: impl Fn(&str, &Tally) -> Str
     }
     let faults: Vec<&String> = outcomes.iter().flat_map(|outcome| &outcome.tally.faults).collect();
     for fault in &faults {
-        eprintln!("fault: {fault}");
+        eprintln!("fault: {}", exit::printable(fault));
     }
     if outcomes.iter().any(|outcome| outcome.tally.interrupted) {
         return Err(Failure::new(exit::TEMPORARY, "interrupted; run it again to go on"));
@@ -235,7 +235,7 @@ async fn purge(arguments: &OneFolder, keep: u32, yes: bool) -> Result<(), Failur
     let marks: Marks = (1..=gone).filter_map(std::num::NonZeroU32::new).collect();
     let released = mailbox.release(&marks).await;
     for fault in &released.faults {
-        eprintln!("fault: {fault}");
+        eprintln!("fault: {}", exit::printable(&fault.to_string()));
     }
     let deleted = marks.len() - released.kept.min(marks.len());
     if arguments.json {

@@ -35,13 +35,8 @@ impl<'a> Dotlock<'a> {
     pub(super) fn take(folder: &'a OwnedFd, name: &OsStr) -> io::Result<Taken<'a>> {
         let mut lock = name.to_owned();
         lock.push(".lock");
-        match disk::make_file(folder, &lock) {
-            Ok(mut file) => {
-                let dotlock = Self { folder, name: lock };
-                // The number of the process first, as other programs write and read it.
-                writeln!(file, "{} {}", std::process::id(), *BOOT)?;
-                Ok(Taken::Ours(dotlock))
-            }
+        match make(folder, &lock) {
+            Ok(()) => Ok(Taken::Ours(Self { folder, name: lock })),
             Err(error) if is_forbidden(&error) => Ok(Taken::Forbidden),
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             Err(_) => {
@@ -61,6 +56,18 @@ impl Drop for Dotlock<'_> {
     fn drop(&mut self) {
         // One that cannot be removed goes stale.
         let _ = rustix::fs::unlinkat(self.folder, &self.name, AtFlags::empty());
+    }
+}
+
+/// Makes the file. It appears with what it says, so that a kill leaves none that nobody can tell to be stale.
+fn make(folder: &OwnedFd, name: &OsStr) -> io::Result<()> {
+    // The number of the process first, as other programs write and read it.
+    let text = format!("{} {}\n", std::process::id(), *BOOT);
+    match disk::make_file_with(folder, name, text.as_bytes()) {
+        Err(error) if is_forbidden(&error) || error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // Some file systems cannot, and some systems have no /proc.
+        Err(_) => disk::make_file(folder, name)?.write_all(text.as_bytes()),
+        Ok(()) => Ok(()),
     }
 }
 
