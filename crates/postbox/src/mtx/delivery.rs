@@ -66,7 +66,8 @@ impl one_file::Draft for Draft {
         self.flush()?;
         self.spot.extend(|opened| {
             let fail = failed("read", &opened.path);
-            let found = line_end(&opened.file, opened.stamp()?.size()).map_err(&fail)?;
+            let found = line_end(&opened.file, opened.stamp()?.size(), self.spot.known_end(opened)?)
+                .map_err(&fail)?;
             let line_end = found.map_err(|at| opened.damaged(at))?.unwrap_or(LineEnd::CrLf);
             let mut size = 0;
             let counted = self.each(line_end, &mut |piece| {

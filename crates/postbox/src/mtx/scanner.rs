@@ -46,8 +46,9 @@ impl one_file::Scanner for Scanner<'_> {
 }
 
 /// How lines end in a file of `size` octets, `None` for one without messages; or the octet at which there is
-/// no message where one should begin. Only the lines before the messages are read.
-pub(super) fn line_end(file: &File, size: u64) -> io::Result<Result<Option<LineEnd>, u64>> {
+/// no message where one should begin. Only the lines before the messages are read, of the first and of those from
+/// `known` on, where one begins.
+pub(super) fn line_end(file: &File, size: u64, known: u64) -> io::Result<Result<Option<LineEnd>, u64>> {
     let (mut at, mut line_end) = (0, None);
     let mut room = [0; LONGEST];
     while at < size {
@@ -58,7 +59,7 @@ pub(super) fn line_end(file: &File, size: u64) -> io::Result<Result<Option<LineE
             (at + line.len() as u64).checked_add(header.size).filter(|&end| end <= size)
         });
         let Some(end) = end else { return Ok(Err(at)) };
-        at = end;
+        at = end.max(known);
     }
     Ok(Ok(line_end))
 }
@@ -97,7 +98,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
         let size = content.len() as u64;
-        (Index::scan(&mut Scanner::new(&file, size)).unwrap(), line_end(&file, size).unwrap())
+        (Index::scan(&mut Scanner::new(&file, size)).unwrap(), line_end(&file, size, 0).unwrap())
     }
 
     #[test]

@@ -12,7 +12,10 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Format, index::Index};
+use super::{
+    Format,
+    index::{Entry, Index},
+};
 use crate::{Error, error::failed, quiet};
 
 /// What all kept indexes may take together, in octets; beyond it they are forgotten together.
@@ -101,6 +104,14 @@ impl Indexes {
         let all = self.all();
         let kept = all.get(&stamp.file())?;
         (kept.was_quiet && kept.stamp == *stamp).then(|| Arc::clone(&kept.index))
+    }
+
+    /// The message that was the last of a file before it grew, if it has only grown; it has to be looked at first.
+    pub(super) fn last(&self, stamp: &Stamp) -> Option<Entry> {
+        let all = self.all();
+        let kept = all.get(&stamp.file())?;
+        let has_grown = kept.stamp.size <= stamp.size && kept.stamp.head == stamp.head;
+        kept.index.entries.last().filter(|_| has_grown).copied()
     }
 
     /// The index of a file that is locked, made anew as far as that shows to be needed. A message that is

@@ -140,6 +140,15 @@ impl Spot {
         }
     }
 
+    /// Where a message ends up to which all are known; 0 where nothing is.
+    pub(crate) fn known_end(&self, opened: &Opened) -> Result<u64, Error> {
+        let last = self.indexes.last(&opened.stamp()?);
+        Ok(match last {
+            Some(last) if opened.has(&last)? => last.end,
+            _ => 0,
+        })
+    }
+
     /// Opens the folder that the file is in, making it where it is missing.
     pub(crate) fn make_above(&self) -> Result<OwnedFd, Error> {
         self.above.make()
