@@ -16,6 +16,7 @@ mod blocking;
 pub mod chain;
 mod date;
 mod disk;
+mod draft;
 mod error;
 #[cfg(feature = "faults")]
 pub mod faults;

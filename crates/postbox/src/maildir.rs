@@ -13,12 +13,12 @@ use std::{
     sync::Arc,
 };
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
 
 use crate::{
     Error, FolderName, Postbox,
     blocking::blocking,
-    disk,
+    disk, draft,
     folder::with_inbox,
     place::{self, Place},
 };
@@ -35,9 +35,6 @@ pub(crate) use doubt::Doubt;
 use doubt::Doubts;
 pub(crate) use kept::Kept;
 pub use snapshot::Snapshot;
-
-/// How much of a message is taken from its source at a time, in octets.
-const PIECE: usize = 64 * 1024;
 
 /// An account whose mail is in a Maildir.
 #[derive(Debug, Clone)]
@@ -93,19 +90,10 @@ impl Postbox for Maildir {
     async fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         folder: &FolderName,
-        mut message: R,
+        message: R,
     ) -> Result<(), Error> {
         let (place, is_folder) = (self.folder(folder), !folder.is_inbox());
-        let mut draft = blocking(move || Draft::begin(&place, is_folder)).await?;
-        let mut piece = vec![0; PIECE];
-        loop {
-            let count = message.read(&mut piece).await.map_err(Error::Source)?;
-            if count == 0 {
-                break;
-            }
-            draft.write(piece.get(..count).unwrap_or_default())?;
-        }
-        blocking(move || draft.commit()).await
+        draft::deliver(move || Ok(Box::new(Draft::begin(&place, is_folder)?)), message).await
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::io::AsyncRead;
 pub use crate::one_file::Snapshot;
 use crate::{
     Error, FolderName, Message, Postbox,
+    draft::Draft,
     lock::Manner,
     one_file::{self, Entry, Files, Indexes, Opened, Spot},
     place::Place,
@@ -83,7 +84,7 @@ impl one_file::Format for Format {
         copy::copy(opened, entry)
     }
 
-    fn draft(&self, spot: Spot) -> Result<Box<dyn one_file::Draft>, Error> {
+    fn draft(&self, spot: Spot) -> Result<Box<dyn Draft>, Error> {
         Ok(Box::new(delivery::Draft::begin(spot)?))
     }
 }

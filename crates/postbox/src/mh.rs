@@ -10,12 +10,12 @@ use std::{
     sync::Arc,
 };
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
 
 use crate::{
     Error, FolderName, Postbox,
     blocking::blocking,
-    disk,
+    disk, draft,
     folder::with_inbox,
     place::{Place, each_name},
 };
@@ -27,9 +27,6 @@ mod snapshot;
 
 use delivery::Draft;
 pub use snapshot::Snapshot;
-
-/// How much of a message is taken from its source at a time, in octets.
-const PIECE: usize = 64 * 1024;
 
 /// The folder of new mail, as MH's `Inbox` is by default.
 const INBOX: &str = "inbox";
@@ -87,19 +84,10 @@ impl Postbox for Mh {
     async fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         folder: &FolderName,
-        mut message: R,
+        message: R,
     ) -> Result<(), Error> {
         let place = self.folder(folder)?;
-        let mut draft = blocking(move || Draft::begin(&place)).await?;
-        let mut piece = vec![0; PIECE];
-        loop {
-            let count = message.read(&mut piece).await.map_err(Error::Source)?;
-            if count == 0 {
-                break;
-            }
-            draft.write(piece.get(..count).unwrap_or_default())?;
-        }
-        blocking(move || draft.commit()).await
+        draft::deliver(move || Ok(Box::new(Draft::begin(&place)?)), message).await
     }
 }
 

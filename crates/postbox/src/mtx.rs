@@ -13,6 +13,7 @@ use tokio::io::AsyncRead;
 pub use crate::one_file::Snapshot;
 use crate::{
     Error, FolderName, Message, Postbox,
+    draft::Draft,
     error::failed,
     lock::Manner,
     one_file::{self, Entry, Files, Indexes, Opened, Spot},
@@ -90,7 +91,7 @@ impl one_file::Format for Format {
             .map_err(failed("read a message in", &opened.path))
     }
 
-    fn draft(&self, spot: Spot) -> Result<Box<dyn one_file::Draft>, Error> {
+    fn draft(&self, spot: Spot) -> Result<Box<dyn Draft>, Error> {
         Ok(Box::new(delivery::Draft::begin(spot)?))
     }
 }

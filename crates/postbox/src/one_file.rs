@@ -5,14 +5,15 @@
 //! and never renamed or replaced. A message is known by its content, so it is found again after others have
 //! rewritten the file.
 
-use std::{fmt, fs::File, io, sync::Arc, time::SystemTime};
+use std::{fmt, fs::File, io, sync::Arc};
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
 
 use crate::{
     Error, FolderName, Message,
     blocking::blocking,
     disk,
+    draft::{self, Draft},
     folder::with_inbox,
     lock::Manner,
     place::{self, Place},
@@ -52,15 +53,6 @@ pub(crate) trait Format: fmt::Debug + Send + Sync {
 
     /// Begins a delivery.
     fn draft(&self, spot: Spot) -> Result<Box<dyn Draft>, Error>;
-}
-
-/// A message that is being delivered. Dropping it leaves nothing.
-pub(crate) trait Draft: Send {
-    /// Appends octets.
-    fn write(&mut self, octets: &[u8]) -> Result<(), Error>;
-
-    /// Appends the message to the file, and it is on the disk.
-    fn commit(self: Box<Self>, now: SystemTime) -> Result<(), Error>;
 }
 
 /// An account's folders, a file each.
@@ -119,20 +111,11 @@ impl Files {
     pub(crate) async fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         folder: &FolderName,
-        mut message: R,
+        message: R,
     ) -> Result<(), Error> {
         let spot = self.spot(folder)?;
         let format = self.indexes.format();
-        let mut draft = blocking(move || format.draft(spot)).await?;
-        let mut piece = vec![0; PIECE];
-        loop {
-            let count = message.read(&mut piece).await.map_err(Error::Source)?;
-            if count == 0 {
-                break;
-            }
-            draft.write(piece.get(..count).unwrap_or_default())?;
-        }
-        blocking(move || draft.commit(SystemTime::now())).await
+        draft::deliver(move || format.draft(spot), message).await
     }
 }
 

@@ -11,7 +11,7 @@ use pop2::wire;
 
 use super::tmp;
 use crate::{
-    Error, disk,
+    Error, disk, draft,
     error::failed,
     name::{self, Claim},
     place::{self, Place},
@@ -51,8 +51,10 @@ impl Draft {
         let with_crlf = wire::Counter::default();
         Ok(Self { tmp, new, file, name, size: 0, with_crlf, place: path, drafted: true })
     }
+}
 
-    pub(super) fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
+impl draft::Draft for Draft {
+    fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
         disk::write(&mut self.file, octets).map_err(failed("write a message in", &self.place.join("tmp")))?;
         self.size += octets.len() as u64;
         self.with_crlf.count(octets);
@@ -60,7 +62,7 @@ impl Draft {
     }
 
     /// Makes the message durable and then visible, with its sizes in its name.
-    pub(super) fn commit(mut self) -> Result<(), Error> {
+    fn commit(mut self: Box<Self>) -> Result<(), Error> {
         let with_crlf = if self.size == 0 { 0 } else { self.with_crlf.length() };
         let visible = name::visible(&self.name, Claim { stored: self.size, with_crlf });
         let fail = failed("write a message in", &self.place);

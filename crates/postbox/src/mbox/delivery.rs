@@ -4,9 +4,9 @@ use std::{fs::File, os::unix::fs::FileExt, time::SystemTime};
 
 use super::{envelope, quoting::Quoting};
 use crate::{
-    Error,
+    Error, draft,
     error::failed,
-    one_file::{self, Opened, PIECE, Spot},
+    one_file::{Opened, PIECE, Spot},
     spool::Spool,
 };
 
@@ -37,7 +37,7 @@ impl Draft {
     }
 }
 
-impl one_file::Draft for Draft {
+impl draft::Draft for Draft {
     fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
         if self.spool.length() == 0 && self.sender.is_none() {
             self.sender = envelope::sender(octets);
@@ -46,12 +46,12 @@ impl one_file::Draft for Draft {
         self.flush()
     }
 
-    fn commit(mut self: Box<Self>, now: SystemTime) -> Result<(), Error> {
+    fn commit(mut self: Box<Self>) -> Result<(), Error> {
         let last = std::mem::replace(&mut self.quoting, Quoting::quote()).finish(&mut self.quoted);
         let unended = last.is_some_and(|octet| octet != b'\n');
         self.quoted.extend_from_slice(if unended { b"\n\n" } else { b"\n" });
         self.flush()?;
-        let line = envelope::line(self.sender.as_deref().unwrap_or(NOBODY), now, unended);
+        let line = envelope::line(self.sender.as_deref().unwrap_or(NOBODY), SystemTime::now(), unended);
         self.spot.extend(|opened| {
             let separator = missing_separator(&opened.file, opened)?;
             opened.journal().append(&opened.file, |take| {

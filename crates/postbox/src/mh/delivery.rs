@@ -13,7 +13,7 @@ use rustix::fs::AtFlags;
 
 use super::{listing, sequences};
 use crate::{
-    Error, disk,
+    Error, disk, draft,
     error::failed,
     lock::FolderLock,
     name,
@@ -47,27 +47,6 @@ impl Draft {
         Ok(Self { folder, file, name, place: path, drafted: true })
     }
 
-    pub(super) fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
-        disk::write(&mut self.file, octets).map_err(failed("write a message in", &self.place))
-    }
-
-    /// Makes the message durable and then visible, under a number above all others.
-    pub(super) fn commit(mut self) -> Result<(), Error> {
-        let fail = failed("write a message in", &self.place);
-        disk::sync(&self.file).map_err(&fail)?;
-        let lock = FolderLock::take(&self.folder, &self.place)?;
-        let number = self.take_number()?;
-        drop(lock);
-        self.drafted = false;
-        if let Err(error) = disk::sync(&self.folder) {
-            // Its sender will be told that it failed, and will send it again.
-            let _ = disk::unlink(&self.folder, OsStr::new(&number.to_string()));
-            return Err(fail(error));
-        }
-        sequences::added(&self.folder, &self.place, number);
-        Ok(())
-    }
-
     fn take_number(&self) -> Result<u32, Error> {
         let fail = failed("write a message in", &self.place);
         let mut number = listing::highest(&self.folder, &self.place)?;
@@ -82,6 +61,29 @@ impl Draft {
                 renamed => return renamed.map(|()| number).map_err(fail),
             }
         }
+    }
+}
+
+impl draft::Draft for Draft {
+    fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
+        disk::write(&mut self.file, octets).map_err(failed("write a message in", &self.place))
+    }
+
+    /// Makes the message durable and then visible, under a number above all others.
+    fn commit(mut self: Box<Self>) -> Result<(), Error> {
+        let fail = failed("write a message in", &self.place);
+        disk::sync(&self.file).map_err(&fail)?;
+        let lock = FolderLock::take(&self.folder, &self.place)?;
+        let number = self.take_number()?;
+        drop(lock);
+        self.drafted = false;
+        if let Err(error) = disk::sync(&self.folder) {
+            // Its sender will be told that it failed, and will send it again.
+            let _ = disk::unlink(&self.folder, OsStr::new(&number.to_string()));
+            return Err(fail(error));
+        }
+        sequences::added(&self.folder, &self.place, number);
+        Ok(())
     }
 }
 

@@ -9,9 +9,9 @@ use super::{
     scanner::line_end,
 };
 use crate::{
-    Error,
+    Error, draft,
     error::failed,
-    one_file::{self, PIECE, Spot},
+    one_file::{PIECE, Spot},
     spool::Spool,
 };
 
@@ -54,13 +54,13 @@ impl Draft {
     }
 }
 
-impl one_file::Draft for Draft {
+impl draft::Draft for Draft {
     fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
         self.encoder.encode(octets, &mut self.encoded);
         self.flush()
     }
 
-    fn commit(mut self: Box<Self>, now: SystemTime) -> Result<(), Error> {
+    fn commit(mut self: Box<Self>) -> Result<(), Error> {
         // c-client does not read a file with a message of no octets: it gets an empty line, as on the wire.
         std::mem::take(&mut self.encoder).finish(&mut self.encoded);
         self.flush()?;
@@ -75,7 +75,7 @@ impl one_file::Draft for Draft {
                 Ok(())
             });
             counted.map_err(&fail)?;
-            let line = header::line(size, now, line_end);
+            let line = header::line(size, SystemTime::now(), line_end);
             opened.journal().append(&opened.file, |take| {
                 take(line.as_bytes())?;
                 self.each(line_end, take)
