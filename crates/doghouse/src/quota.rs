@@ -45,7 +45,7 @@ impl Quota {
         for folder in postbox.folders().await? {
             let mut mailbox = postbox.select(&folder).await?;
             messages += u64::from(mailbox.count());
-            octets += mailbox.room().await?;
+            octets += mailbox.size().await?;
         }
         let room = self.octets.unwrap_or(u64::MAX).saturating_sub(octets);
         let is_full = self.messages.is_some_and(|most| messages >= most) || room == 0 || size > room;

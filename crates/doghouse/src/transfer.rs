@@ -96,7 +96,7 @@ pub async fn verify(
 ) -> Result<Tally, Error> {
     let mut tally = Tally::default();
     let mut mailbox = postbox.select(folder).await?;
-    if let Err(error) = mailbox.room().await {
+    if let Err(error) = mailbox.size().await {
         tally.faults.push(format!("{folder}: {error}"));
     }
     watcher.begin("verifying", mailbox.count());

@@ -60,12 +60,12 @@ impl<M: Mailbox> Mailbox for Links<M> {
         self.0.iter().fold(0, |count, link| count.saturating_add(link.count()))
     }
 
-    async fn room(&mut self) -> Result<u64, Error> {
-        let mut room = 0;
+    async fn size(&mut self) -> Result<u64, Error> {
+        let mut size = 0;
         for link in &mut self.0 {
-            room += link.room().await?;
+            size += link.size().await?;
         }
-        Ok(room)
+        Ok(size)
     }
 
     async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {

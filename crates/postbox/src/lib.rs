@@ -74,8 +74,8 @@ pub trait Mailbox: Send {
     /// The messages that it had when it was selected; they are numbered from 1.
     fn count(&self) -> u32;
 
-    /// How much room its messages take where they are stored, in octets; not those that are gone already.
-    fn room(&mut self) -> impl Future<Output = Result<u64, Error>> + Send;
+    /// How many octets its messages have as they are stored; not those that are gone already.
+    fn size(&mut self) -> impl Future<Output = Result<u64, Error>> + Send;
 
     /// A message, held so that its length and its octets stay what they are whatever happens in the folder;
     /// `None` where it is gone.

@@ -87,7 +87,7 @@ impl Mailbox for Snapshot {
         u32::try_from(self.ids.len()).unwrap_or(u32::MAX)
     }
 
-    async fn room(&mut self) -> Result<u64, Error> {
+    async fn size(&mut self) -> Result<u64, Error> {
         let memory = self.memory.lock();
         let Some(mail) = memory.folders.get(&self.folder) else { return Ok(0) };
         Ok(self.ids.iter().filter_map(|id| mail.get(id)).map(|octets| octets.len() as u64).sum())

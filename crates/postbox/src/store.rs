@@ -92,13 +92,13 @@ impl Mailbox for Selected {
         }
     }
 
-    async fn room(&mut self) -> Result<u64, Error> {
+    async fn size(&mut self) -> Result<u64, Error> {
         match self {
-            Self::Memory(snapshot) => snapshot.room().await,
-            Self::Maildir(snapshot) => snapshot.room().await,
-            Self::Mbox(snapshot) => snapshot.room().await,
-            Self::Mh(snapshot) => snapshot.room().await,
-            Self::Mtx(snapshot) => snapshot.room().await,
+            Self::Memory(snapshot) => snapshot.size().await,
+            Self::Maildir(snapshot) => snapshot.size().await,
+            Self::Mbox(snapshot) => snapshot.size().await,
+            Self::Mh(snapshot) => snapshot.size().await,
+            Self::Mtx(snapshot) => snapshot.size().await,
         }
     }
 

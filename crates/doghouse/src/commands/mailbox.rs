@@ -78,7 +78,7 @@ async fn list(arguments: &Users) -> Result<(), Failure> {
         let mail = site.mail_of(&user).await?;
         for folder in mail.folders().await.or_exit(exit::IO)? {
             let mut mailbox = mail.select(&folder).await.or_exit(exit::IO)?;
-            let (messages, octets) = (mailbox.count(), mailbox.room().await.or_exit(exit::IO)?);
+            let (messages, octets) = (mailbox.count(), mailbox.size().await.or_exit(exit::IO)?);
             rows.push(Row { user: user.clone(), folder: folder.to_string(), messages, octets });
         }
     }
@@ -101,7 +101,7 @@ async fn count(arguments: &OneFolder) -> Result<(), Failure> {
     let mut mailbox = mail.select(&folder).await.or_exit(exit::IO)?;
     let messages = mailbox.count();
     if arguments.json {
-        let octets = mailbox.room().await.or_exit(exit::IO)?;
+        let octets = mailbox.size().await.or_exit(exit::IO)?;
         return say_json(&Row { user: arguments.user.clone(), folder: folder.to_string(), messages, octets });
     }
     say(&format!("{messages}\n"))
@@ -158,11 +158,9 @@ async fn copy(
     pairs: Vec<(FolderName, FolderName)>,
     arguments: &OneFolder,
 ) -> Result<(), Failure> {
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut progress) = (Vec::new(), Progress::new());
     for (source, target) in pairs {
-        let mut progress = Progress::new(&target);
-        let tally = transfer::copy((from, &source), (to, &target), &mut progress).await;
-        drop(progress);
+        let tally = transfer::copy((from, &source), (to, &target), progress.of(&target)).await;
         let tally = tally.map_err(|error| {
             Failure::new(exit::IO, format!("{error}; what was copied until then is there: run it again"))
         })?;
@@ -172,6 +170,7 @@ async fn copy(
             break;
         }
     }
+    drop(progress);
     conclude(&outcomes, arguments.json, |folder, Tally { copied, there, octets, .. }| {
         format!("{folder}: {copied} messages copied, {octets} octets; {there} were there already\n")
     })
@@ -179,13 +178,11 @@ async fn copy(
 
 async fn verify(arguments: &Users) -> Result<(), Failure> {
     let site = Site::load(&arguments.config)?;
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut progress) = (Vec::new(), Progress::new());
     'users: for user in site.users(arguments) {
         let mail = site.mail_of(&user).await?;
         for folder in mail.folders().await.or_exit(exit::IO)? {
-            let mut progress = Progress::new(&folder);
-            let verified = transfer::verify(&mail, &folder, &mut progress).await;
-            drop(progress);
+            let verified = transfer::verify(&mail, &folder, progress.of(&folder)).await;
             let tally = verified
                 .unwrap_or_else(|error| Tally { faults: vec![error.to_string()], ..Tally::default() });
             let is_end = tally.interrupted;
@@ -195,6 +192,7 @@ async fn verify(arguments: &Users) -> Result<(), Failure> {
             }
         }
     }
+    drop(progress);
     conclude(&outcomes, arguments.json, |folder, Tally { there, octets, .. }| {
         format!("{folder}: {there} messages read, {octets} octets\n")
     })

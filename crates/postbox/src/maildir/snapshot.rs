@@ -123,12 +123,12 @@ impl Mailbox for Snapshot {
         self.listing.len()
     }
 
-    async fn room(&mut self) -> Result<u64, Error> {
+    async fn size(&mut self) -> Result<u64, Error> {
         let Some(folder) = &self.folder else { return Ok(0) };
         let fail = failed("examine", &self.place);
         let folder = folder.try_clone().map_err(&fail)?;
         let (place, listing) = (self.place.clone(), Arc::clone(&self.listing));
-        blocking(move || room(&folder, &place, &listing)).await
+        blocking(move || size(&folder, &place, &listing)).await
     }
 
     async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {
@@ -201,15 +201,15 @@ fn open_beneath(folder: &OwnedFd, part: Part, name: &[u8]) -> io::Result<OwnedFd
 }
 
 /// How many octets the files have, by their names where those say.
-fn room(folder: &OwnedFd, place: &Path, listing: &Listing) -> Result<u64, Error> {
+fn size(folder: &OwnedFd, place: &Path, listing: &Listing) -> Result<u64, Error> {
     let parts =
         [open_part(folder, Part::New.as_str(), place)?, open_part(folder, Part::Cur.as_str(), place)?];
     let [new, cur] = &parts;
-    let mut room = 0;
+    let mut size = 0;
     for (part, name) in listing.iter() {
         let inside = if part == Part::New { new } else { cur };
-        room += match (name::stored(name), inside) {
-            (Some(size), _) => size,
+        size += match (name::stored(name), inside) {
+            (Some(claimed), _) => claimed,
             (None, Some(inside)) => {
                 // What is gone takes none.
                 let status = rustix::fs::statat(inside, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW);
@@ -218,5 +218,5 @@ fn room(folder: &OwnedFd, place: &Path, listing: &Listing) -> Result<u64, Error>
             (None, None) => 0,
         };
     }
-    Ok(room)
+    Ok(size)
 }

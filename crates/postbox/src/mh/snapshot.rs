@@ -62,7 +62,7 @@ impl Mailbox for Snapshot {
         u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }
 
-    async fn room(&mut self) -> Result<u64, Error> {
+    async fn size(&mut self) -> Result<u64, Error> {
         Ok(self.entries.iter().map(|entry| entry.identity.size()).sum())
     }
 

@@ -81,7 +81,7 @@ impl Mailbox for Snapshot {
         u32::try_from(self.view.selected.entries.len()).unwrap_or(u32::MAX)
     }
 
-    async fn room(&mut self) -> Result<u64, Error> {
+    async fn size(&mut self) -> Result<u64, Error> {
         if let (Some(at), Some(spot)) = (self.view.selected.damage, &self.spot) {
             return Err(Error::Damaged { place: spot.path(), at });
         }

@@ -182,9 +182,9 @@ impl tokio::io::AsyncRead for Broken {
     }
 }
 
-pub async fn folders_are_listed_and_take_room(postbox: impl Postbox) {
+pub async fn folders_are_listed_and_have_a_size(postbox: impl Postbox) {
     assert_eq!(postbox.folders().await.unwrap(), [FolderName::inbox()]);
-    assert_eq!(inbox(&postbox).await.room().await.unwrap(), 0);
+    assert_eq!(inbox(&postbox).await.size().await.unwrap(), 0);
     for name in ["lists.rust", "archive", "lists"] {
         postbox.deliver(&folder(name), &b"woof\n"[..]).await.unwrap();
     }
@@ -194,11 +194,11 @@ pub async fn folders_are_listed_and_take_room(postbox: impl Postbox) {
         deliver(&postbox, &b"woof\n".repeat(1000)).await;
     }
     // A format may add something to each message.
-    let room = inbox(&postbox).await.room().await.unwrap();
-    assert!((15_000..20_000).contains(&room), "{room}");
+    let size = inbox(&postbox).await.size().await.unwrap();
+    assert!((15_000..20_000).contains(&size), "{size}");
     assert_eq!(inbox(&postbox).await.release(&marks(&[1, 3])).await.kept, 0);
-    let room = inbox(&postbox).await.room().await.unwrap();
-    assert!((5_000..7_000).contains(&room), "{room}");
+    let size = inbox(&postbox).await.size().await.unwrap();
+    assert!((5_000..7_000).contains(&size), "{size}");
 }
 
 /// Writers deliver numbered messages while readers fetch and delete them: each is seen once.
@@ -282,7 +282,7 @@ macro_rules! battery {
             removing_what_is_gone_already_is_success
             a_message_that_is_held_stays_readable
             folders_do_not_see_each_others_mail
-            folders_are_listed_and_take_room
+            folders_are_listed_and_have_a_size
             a_delivery_whose_source_breaks_leaves_nothing
             nothing_is_lost_or_doubled_among_writers_and_readers
             two_sessions_at_once_delete_what_both_have_seen

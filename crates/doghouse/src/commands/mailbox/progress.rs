@@ -10,7 +10,7 @@ use postbox::FolderName;
 
 use crate::transfer::Watcher;
 
-/// The bar of a folder. It takes itself away when it is dropped.
+/// A bar for one folder after the other. It takes itself away when it is dropped.
 pub(super) struct Progress {
     bar: ProgressBar,
     folder: String,
@@ -19,7 +19,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// From now on an interrupt ends the work after the message at hand.
-    pub(super) fn new(folder: &FolderName) -> Self {
+    pub(super) fn new() -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stopped);
         tokio::spawn(async move {
@@ -28,7 +28,13 @@ impl Progress {
                 told.store(true, Ordering::Relaxed);
             }
         });
-        Self { bar: ProgressBar::no_length(), folder: folder.to_string(), stopped }
+        Self { bar: ProgressBar::hidden(), folder: String::new(), stopped }
+    }
+
+    /// It is this folder's turn.
+    pub(super) fn of(&mut self, folder: &FolderName) -> &mut Self {
+        self.folder = folder.to_string();
+        self
     }
 }
 
@@ -46,6 +52,9 @@ impl Watcher for Progress {
 
     fn next(&mut self) -> bool {
         self.bar.inc(1);
+        if self.bar.position() == self.bar.length().unwrap_or_default() {
+            self.bar.finish_and_clear();
+        }
         !self.stopped.load(Ordering::Relaxed)
     }
 }
