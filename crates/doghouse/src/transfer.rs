@@ -172,7 +172,7 @@ async fn deliver(to: &impl Postbox, folder: &FolderName, message: &Message) -> R
 
 #[cfg(test)]
 mod tests {
-    use postbox::{Store, maildir::Maildir, mbox::Mbox, memory::Memory, mh::Mh, mtx::Mtx};
+    use postbox::{Store, maildir::Maildir, memory::Memory, mh::Mh, one_file::MailFile};
 
     use super::*;
 
@@ -219,9 +219,9 @@ mod tests {
         let stores = [
             Store::Memory(Memory::default()),
             Store::Maildir(Maildir::new(at("Maildir"))),
-            Store::Mbox(Mbox::new(at("mbox"))),
+            Store::MailFile(MailFile::mbox(at("mbox"))),
             Store::Mh(Mh::new(at("Mail"))),
-            Store::Mtx(Mtx::new(at("MAIL.TXT"))),
+            Store::MailFile(MailFile::mtx(at("MAIL.TXT"))),
             Store::Memory(Memory::default()),
         ];
         let lists = FolderName::parse("lists").unwrap();

@@ -2,7 +2,7 @@
 //!
 //! - [`Postbox`] is one account's folders, [`Mailbox`] one selected folder: a snapshot whose messages keep
 //!   their numbers until it is released. [`Message`] is one of them, held open.
-//! - [`maildir`], [`mbox`], [`mh`], [`mtx`] and [`memory`] are stores; [`chain`] is several in order, taken for one.
+//! - [`maildir`], [`one_file`] (mbox and MTX), [`mh`] and [`memory`] are stores; [`chain`] is several in order, taken for one.
 //! - [`Location`] is what a configuration says of where mail lives, and [`Store`] any of the kinds it may name.
 //!
 //! Every store passes the same battery of tests, in `tests/battery`.
@@ -26,13 +26,13 @@ pub mod letter;
 mod location;
 mod lock;
 pub mod maildir;
-pub mod mbox;
+mod mbox;
 pub mod memory;
 mod message;
 pub mod mh;
-pub mod mtx;
+mod mtx;
 mod name;
-mod one_file;
+pub mod one_file;
 mod place;
 mod quiet;
 mod spool;

@@ -9,10 +9,10 @@ use std::{
 use crate::{
     Store,
     maildir::{Kept, Maildir},
-    mbox::Mbox,
+    mbox,
     mh::Mh,
-    mtx::Mtx,
-    one_file::Indexes,
+    mtx,
+    one_file::{Indexes, MailFile},
     place::Place,
 };
 
@@ -34,18 +34,17 @@ pub struct Location {
 #[derive(Debug, Clone)]
 enum Kind {
     Maildir(Arc<Kept>),
-    Mbox(Arc<Indexes>),
+    MailFile(Arc<Indexes>),
     Mh,
-    Mtx(Arc<Indexes>),
 }
 
 impl Kind {
     fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "maildir" => Self::Maildir(Arc::default()),
-            "mbox" => Self::Mbox(Mbox::indexes()),
+            "mbox" => Self::MailFile(Indexes::new(&mbox::Format)),
             "mh" => Self::Mh,
-            "mtx" => Self::Mtx(Mtx::indexes()),
+            "mtx" => Self::MailFile(Indexes::new(&mtx::Format)),
             _ => return None,
         })
     }
@@ -55,8 +54,7 @@ impl Kind {
         match self {
             Self::Maildir(kept) => Store::Maildir(Maildir::at(place, Arc::clone(kept))),
             Self::Mh => Store::Mh(Mh::at(place)),
-            Self::Mbox(indexes) => Store::Mbox(Mbox::at(place, Arc::clone(indexes))),
-            Self::Mtx(indexes) => Store::Mtx(Mtx::at(place, Arc::clone(indexes))),
+            Self::MailFile(indexes) => Store::MailFile(MailFile::at(place, Arc::clone(indexes))),
         }
     }
 }

@@ -6,18 +6,14 @@
 //! the mailbox while a client thinks, and what has arrived meanwhile is not touched. The flags belong to other
 //! programs: what they have marked as deleted is shown until they expunge it.
 
-use std::{fs::File, path::PathBuf, sync::Arc};
+use std::fs::File;
 
-use tokio::io::AsyncRead;
-
-pub use crate::one_file::Snapshot;
 use crate::{
-    Error, FolderName, Message, Postbox,
+    Error, Message,
     draft::Draft,
     error::failed,
     lock::Manner,
-    one_file::{self, Entry, Files, Indexes, Opened, Spot},
-    place::Place,
+    one_file::{self, Entry, Opened, Spot},
     spool::Spool,
 };
 
@@ -25,51 +21,9 @@ mod delivery;
 mod header;
 mod scanner;
 
-/// An account whose mail is in a TOPS-20 mail file.
-#[derive(Debug, Clone)]
-pub struct Mtx(Files);
-
-impl Mtx {
-    /// The file at `path`; links on the way to it are followed, but it is none itself. Nothing is made before a
-    /// delivery.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self::at(Place::new(path.into(), Vec::new()), Self::indexes())
-    }
-
-    /// The file at a place.
-    pub(crate) fn at(inbox: Place, indexes: Arc<Indexes>) -> Self {
-        Self(Files::new(inbox, indexes))
-    }
-
-    /// For several accounts to share.
-    pub(crate) fn indexes() -> Arc<Indexes> {
-        Indexes::new(&Format)
-    }
-}
-
-impl Postbox for Mtx {
-    type Mailbox = Snapshot;
-
-    async fn select(&self, folder: &FolderName) -> Result<Snapshot, Error> {
-        self.0.select(folder).await
-    }
-
-    async fn folders(&self) -> Result<Vec<FolderName>, Error> {
-        self.0.folders().await
-    }
-
-    async fn deliver<R: AsyncRead + Unpin + Send>(
-        &self,
-        folder: &FolderName,
-        message: R,
-    ) -> Result<(), Error> {
-        self.0.deliver(folder, message).await
-    }
-}
-
 /// How such a file is written.
 #[derive(Debug)]
-struct Format;
+pub(crate) struct Format;
 
 impl one_file::Format for Format {
     fn is_none(&self) -> &'static str {

@@ -5,17 +5,18 @@
 //! and never renamed or replaced. A message is known by its content, so it is found again after others have
 //! rewritten the file.
 
-use std::{fmt, fs::File, io, sync::Arc};
+use std::{fmt, fs::File, io, path::PathBuf, sync::Arc};
 
 use tokio::io::AsyncRead;
 
 use crate::{
-    Error, FolderName, Message,
+    Error, FolderName, Message, Postbox,
     blocking::blocking,
     disk,
     draft::{self, Draft},
     folder::with_inbox,
     lock::Manner,
+    mbox, mtx,
     place::{self, Place},
 };
 
@@ -55,16 +56,27 @@ pub(crate) trait Format: fmt::Debug + Send + Sync {
     fn draft(&self, spot: Spot) -> Result<Box<dyn Draft>, Error>;
 }
 
-/// An account's folders, a file each.
+/// An account whose folders are a file each.
 #[derive(Debug, Clone)]
-pub(crate) struct Files {
+pub struct MailFile {
     inbox: Place,
     indexes: Arc<Indexes>,
 }
 
-impl Files {
-    /// Folders of which the default mailbox is the file at `inbox`.
-    pub(crate) fn new(inbox: Place, indexes: Arc<Indexes>) -> Self {
+impl MailFile {
+    /// The mbox at `path`; links on the way to it are followed, but it is none itself. Nothing is made before
+    /// a delivery.
+    pub fn mbox(path: impl Into<PathBuf>) -> Self {
+        Self::at(Place::new(path.into(), Vec::new()), Indexes::new(&mbox::Format))
+    }
+
+    /// The same of a TOPS-20 mail file.
+    pub fn mtx(path: impl Into<PathBuf>) -> Self {
+        Self::at(Place::new(path.into(), Vec::new()), Indexes::new(&mtx::Format))
+    }
+
+    /// The file at a place, with indexes that are shared by several accounts.
+    pub(crate) fn at(inbox: Place, indexes: Arc<Indexes>) -> Self {
         Self { inbox, indexes }
     }
 
@@ -84,13 +96,17 @@ impl Files {
         }
         Ok(Spot::new(above.join(folders), file.into(), Arc::clone(&self.indexes)))
     }
+}
 
-    pub(crate) async fn select(&self, folder: &FolderName) -> Result<Snapshot, Error> {
+impl Postbox for MailFile {
+    type Mailbox = Snapshot;
+
+    async fn select(&self, folder: &FolderName) -> Result<Snapshot, Error> {
         let Ok(spot) = self.spot(folder) else { return Ok(Snapshot::default()) };
         blocking(move || Snapshot::take(spot)).await
     }
 
-    pub(crate) async fn folders(&self) -> Result<Vec<FolderName>, Error> {
+    async fn folders(&self) -> Result<Vec<FolderName>, Error> {
         let Some((above, mut name)) = self.inbox.split() else { return Ok(vec![FolderName::inbox()]) };
         name.push(".folders");
         let place = above.join(name);
@@ -108,7 +124,7 @@ impl Files {
         .await
     }
 
-    pub(crate) async fn deliver<R: AsyncRead + Unpin + Send>(
+    async fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         folder: &FolderName,
         message: R,

@@ -7,10 +7,9 @@ use tokio::io::AsyncRead;
 use crate::{
     Error, FolderName, Mailbox, Marks, Message, Postbox, Released,
     maildir::{self, Maildir},
-    mbox::{self, Mbox},
     memory::{self, Memory},
     mh::{self, Mh},
-    mtx::{self, Mtx},
+    one_file::{self, MailFile},
 };
 
 /// An account's folders in one store of any kind.
@@ -20,12 +19,10 @@ pub enum Store {
     Memory(Memory),
     /// In a Maildir and the Maildir++ folders below it.
     Maildir(Maildir),
-    /// In an mbox, with files for folders beside it.
-    Mbox(Mbox),
+    /// In an mbox or a TOPS-20 mail file, with files for folders beside it.
+    MailFile(MailFile),
     /// In an MH mail directory.
     Mh(Mh),
-    /// In a TOPS-20 mail file.
-    Mtx(Mtx),
 }
 
 /// A folder of a [`Store`], selected.
@@ -35,12 +32,10 @@ pub enum Selected {
     Memory(memory::Snapshot),
     /// In a Maildir.
     Maildir(maildir::Snapshot),
-    /// In an mbox.
-    Mbox(mbox::Snapshot),
+    /// In an mbox or a TOPS-20 mail file.
+    MailFile(one_file::Snapshot),
     /// In an MH folder.
     Mh(mh::Snapshot),
-    /// In a TOPS-20 mail file.
-    Mtx(mtx::Snapshot),
 }
 
 impl Postbox for Store {
@@ -50,9 +45,8 @@ impl Postbox for Store {
         match self {
             Self::Memory(memory) => memory.select(folder).await.map(Selected::Memory),
             Self::Maildir(maildir) => maildir.select(folder).await.map(Selected::Maildir),
-            Self::Mbox(mbox) => mbox.select(folder).await.map(Selected::Mbox),
+            Self::MailFile(file) => file.select(folder).await.map(Selected::MailFile),
             Self::Mh(mh) => mh.select(folder).await.map(Selected::Mh),
-            Self::Mtx(mtx) => mtx.select(folder).await.map(Selected::Mtx),
         }
     }
 
@@ -60,9 +54,8 @@ impl Postbox for Store {
         match self {
             Self::Memory(memory) => memory.folders().await,
             Self::Maildir(maildir) => maildir.folders().await,
-            Self::Mbox(mbox) => mbox.folders().await,
+            Self::MailFile(file) => file.folders().await,
             Self::Mh(mh) => mh.folders().await,
-            Self::Mtx(mtx) => mtx.folders().await,
         }
     }
 
@@ -74,9 +67,8 @@ impl Postbox for Store {
         match self {
             Self::Memory(memory) => memory.deliver(folder, message).await,
             Self::Maildir(maildir) => maildir.deliver(folder, message).await,
-            Self::Mbox(mbox) => mbox.deliver(folder, message).await,
+            Self::MailFile(file) => file.deliver(folder, message).await,
             Self::Mh(mh) => mh.deliver(folder, message).await,
-            Self::Mtx(mtx) => mtx.deliver(folder, message).await,
         }
     }
 }
@@ -86,9 +78,8 @@ impl Mailbox for Selected {
         match self {
             Self::Memory(snapshot) => snapshot.count(),
             Self::Maildir(snapshot) => snapshot.count(),
-            Self::Mbox(snapshot) => snapshot.count(),
+            Self::MailFile(snapshot) => snapshot.count(),
             Self::Mh(snapshot) => snapshot.count(),
-            Self::Mtx(snapshot) => snapshot.count(),
         }
     }
 
@@ -96,9 +87,8 @@ impl Mailbox for Selected {
         match self {
             Self::Memory(snapshot) => snapshot.size().await,
             Self::Maildir(snapshot) => snapshot.size().await,
-            Self::Mbox(snapshot) => snapshot.size().await,
+            Self::MailFile(snapshot) => snapshot.size().await,
             Self::Mh(snapshot) => snapshot.size().await,
-            Self::Mtx(snapshot) => snapshot.size().await,
         }
     }
 
@@ -106,9 +96,8 @@ impl Mailbox for Selected {
         match self {
             Self::Memory(snapshot) => snapshot.message(number).await,
             Self::Maildir(snapshot) => snapshot.message(number).await,
-            Self::Mbox(snapshot) => snapshot.message(number).await,
+            Self::MailFile(snapshot) => snapshot.message(number).await,
             Self::Mh(snapshot) => snapshot.message(number).await,
-            Self::Mtx(snapshot) => snapshot.message(number).await,
         }
     }
 
@@ -116,9 +105,8 @@ impl Mailbox for Selected {
         match self {
             Self::Memory(snapshot) => snapshot.release(marks).await,
             Self::Maildir(snapshot) => snapshot.release(marks).await,
-            Self::Mbox(snapshot) => snapshot.release(marks).await,
+            Self::MailFile(snapshot) => snapshot.release(marks).await,
             Self::Mh(snapshot) => snapshot.release(marks).await,
-            Self::Mtx(snapshot) => snapshot.release(marks).await,
         }
     }
 }

@@ -16,7 +16,7 @@ mod battery;
 use std::{fs, os::unix::fs::symlink, path::Path};
 
 use battery::{all, deliver, folder, inbox, marks, number, text};
-use postbox::{Error, Mailbox, Postbox, mbox::Mbox};
+use postbox::{Error, Mailbox, Postbox, one_file::MailFile};
 
 const FROM: &str = "From fred Fri Feb  1 09:12:33 1985\n";
 
@@ -25,10 +25,10 @@ fn message(subject: &str) -> String {
 }
 
 /// An mbox with that content in a folder of its own.
-fn mbox(content: &str) -> (Mbox, tempfile::TempDir) {
+fn mbox(content: &str) -> (MailFile, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("mbox"), content).unwrap();
-    (Mbox::new(folder.path().join("mbox")), folder)
+    (MailFile::mbox(folder.path().join("mbox")), folder)
 }
 
 fn content(folder: &tempfile::TempDir) -> String {
@@ -150,7 +150,7 @@ async fn links_lead_nowhere_and_a_second_name_is_refused() {
         let folder = tempfile::tempdir_in(other.path()).unwrap();
         let path = folder.path().join("mbox");
         link(&secret, &path);
-        let mbox = Mbox::new(&path);
+        let mbox = MailFile::mbox(&path);
         assert!(matches!(mbox.select(&postbox::FolderName::inbox()).await, Err(Error::Strange { .. })));
         let delivered = mbox.deliver(&postbox::FolderName::inbox(), &b"x"[..]).await;
         assert!(matches!(delivered, Err(Error::Strange { .. })));
@@ -164,7 +164,7 @@ async fn a_name_that_is_a_locks_is_no_folder() {
     assert_eq!(mbox.select(&self::folder("x.lock")).await.unwrap().count(), 0);
     let error = mbox.deliver(&self::folder("x.lock"), &b"x"[..]).await.unwrap_err();
     assert!(error.to_string().contains("choose another"), "{error}");
-    let lock = Mbox::new(folder.path().join("smith.lock"));
+    let lock = MailFile::mbox(folder.path().join("smith.lock"));
     assert!(lock.deliver(&postbox::FolderName::inbox(), &b"x"[..]).await.is_err());
 }
 

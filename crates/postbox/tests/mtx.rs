@@ -25,7 +25,7 @@ use std::{
 };
 
 use battery::{all, deliver, inbox, marks, number, text};
-use postbox::{Error, FolderName, Mailbox, Postbox, mtx::Mtx};
+use postbox::{Error, FolderName, Mailbox, Postbox, one_file::MailFile};
 use tempfile::TempDir;
 
 fn message(text: &str) -> String {
@@ -33,10 +33,10 @@ fn message(text: &str) -> String {
 }
 
 /// A mail file with that content in a folder of its own.
-fn mtx(content: &str) -> (Mtx, TempDir) {
+fn mtx(content: &str) -> (MailFile, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("MAIL.TXT"), content).unwrap();
-    (Mtx::new(folder.path().join("MAIL.TXT")), folder)
+    (MailFile::mtx(folder.path().join("MAIL.TXT")), folder)
 }
 
 fn content(folder: &TempDir) -> String {
@@ -168,7 +168,7 @@ async fn c_client_and_we_read_what_the_other_has_written() {
         let home = tempfile::tempdir().unwrap();
         let Some(mailutil) = Mailutil::at(&home) else { return };
         mailutil.write("copy", &[letter(1), letter(2)], &format!("#driver.{format}/MAIL.TXT"));
-        let mtx = Mtx::new(home.path().join("MAIL.TXT"));
+        let mtx = MailFile::mtx(home.path().join("MAIL.TXT"));
         let wire = |n| letter(n).replace('\n', "\r\n");
         assert_eq!(all(&mtx).await, [wire(1), wire(2)], "{format}");
 
@@ -194,7 +194,7 @@ fn c_client_appends_and_expunges_while_sessions_fetch_and_delete() {
     let home = tempfile::tempdir().unwrap();
     let Some(mailutil) = Mailutil::at(&home) else { return };
     mailutil.write("copy", &[letter(LETTERS)], "#driver.mtx/MAIL.TXT");
-    let mtx = Mtx::new(home.path().join("MAIL.TXT"));
+    let mtx = MailFile::mtx(home.path().join("MAIL.TXT"));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (mut seen, mut pruned) = (BTreeSet::new(), BTreeSet::new());
     thread::scope(|scope| {
@@ -219,7 +219,7 @@ fn c_client_appends_and_expunges_while_sessions_fetch_and_delete() {
 }
 
 /// Fetches all messages, none of which was there before, and deletes them.
-async fn fetch_and_delete(mtx: &Mtx, seen: &mut BTreeSet<usize>) {
+async fn fetch_and_delete(mtx: &MailFile, seen: &mut BTreeSet<usize>) {
     let mut mailbox = inbox(mtx).await;
     let mut fetched = Vec::new();
     for n in 1..=mailbox.count() {

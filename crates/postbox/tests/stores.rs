@@ -15,8 +15,8 @@ use std::path::Path;
 
 use battery::battery;
 use postbox::{
-    Location, Mailbox, Postbox, Store, chain::Chain, maildir::Maildir, mbox::Mbox, memory::Memory, mh::Mh,
-    mtx::Mtx,
+    Location, Mailbox, Postbox, Store, chain::Chain, maildir::Maildir, memory::Memory, mh::Mh,
+    one_file::MailFile,
 };
 
 fn folder() -> tempfile::TempDir {
@@ -34,7 +34,7 @@ battery!(maildir, {
 });
 battery!(mbox, {
     let folder = folder();
-    (Mbox::new(folder.path().join("mbox")), folder)
+    (MailFile::mbox(folder.path().join("mbox")), folder)
 });
 battery!(mh, {
     let folder = folder();
@@ -42,7 +42,7 @@ battery!(mh, {
 });
 battery!(mtx, {
     let folder = folder();
-    (Mtx::new(folder.path().join("MAIL.TXT")), folder)
+    (MailFile::mtx(folder.path().join("MAIL.TXT")), folder)
 });
 battery!(a_store_by_its_location, {
     let folder = folder();
@@ -50,8 +50,8 @@ battery!(a_store_by_its_location, {
 });
 battery!(spool_file_and_inbox_folder, {
     let folder = folder();
-    let (spool, inbox) = (Mbox::new(folder.path().join("spool")), Mh::new(folder.path().join("Mail")));
-    (Chain::new(Store::Mbox(spool), vec![Store::Mh(inbox)]), folder)
+    let (spool, inbox) = (MailFile::mbox(folder.path().join("spool")), Mh::new(folder.path().join("Mail")));
+    (Chain::new(Store::MailFile(spool), vec![Store::Mh(inbox)]), folder)
 });
 
 #[tokio::test]

@@ -2,17 +2,17 @@
 
 use std::{fs, num::NonZeroU32, path::PathBuf};
 
-use postbox::{FolderName, Mailbox, Marks, Postbox, mbox::Mbox, mtx::Mtx};
+use postbox::{FolderName, Mailbox, Marks, Postbox, one_file::MailFile};
 
 /// Any octets are an mbox, or are refused and left alone. When every second message is deleted, the others stay
 /// what they were, and a message that is delivered comes behind them.
 pub fn mbox(input: &[u8]) {
-    mail_file(Mbox::new, input);
+    mail_file(MailFile::mbox, input);
 }
 
 /// The same of a TOPS-20 mail file, to which nothing is written where a part of it is no message.
 pub fn mtx(input: &[u8]) {
-    mail_file(Mtx::new, input);
+    mail_file(MailFile::mtx, input);
 }
 
 fn mail_file<P: Postbox>(open: impl Fn(PathBuf) -> P, input: &[u8]) {
