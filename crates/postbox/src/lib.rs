@@ -37,6 +37,7 @@ mod place;
 mod quiet;
 mod spool;
 mod store;
+mod strange;
 
 pub use error::Error;
 pub use folder::{FolderName, FolderNameError};

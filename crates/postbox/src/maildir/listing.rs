@@ -5,7 +5,7 @@ use std::{io, mem::MaybeUninit, num::NonZeroU32, os::fd::OwnedFd, path::Path};
 use rustix::fs::{FileType, RawDir};
 
 use super::open_part;
-use crate::{Error, error::failed, name};
+use crate::{Error, error::failed, name, strange::Strange};
 
 /// How often a folder is read again that changes while it is read.
 const TRIES: u32 = 3;
@@ -31,6 +31,8 @@ impl Part {
 pub(super) struct Listing {
     names: Vec<u8>,
     entries: Vec<Entry>,
+    /// What lies there and is no message.
+    strange: Strange,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +62,7 @@ impl Listing {
                 }
             }
             listing.order();
+            std::mem::take(&mut listing.strange).tell(place);
             return Ok(listing);
         }
         Ok(Self::default())
@@ -72,8 +75,11 @@ impl Listing {
         while let Some(entry) = names.next() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
-            let may_be_file = matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown);
-            if !may_be_file || name.starts_with(b".") {
+            if name.starts_with(b".") {
+                continue;
+            }
+            if !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
+                self.strange.note(entry.file_name());
                 continue;
             }
             let too_many = |_| io::Error::other("more file names than can be numbered");
@@ -117,6 +123,17 @@ impl Listing {
     pub(super) fn get(&self, number: NonZeroU32) -> Option<(Part, &[u8])> {
         let entry = self.entries.get(number.get() as usize - 1)?;
         Some((entry.part, name_in(&self.names, *entry)))
+    }
+
+    /// The message whose name is that up to its flags.
+    pub(super) fn find(&self, unique: &[u8]) -> Option<(Part, &[u8])> {
+        let key = (name::seconds(unique), unique);
+        let of = |entry: &Entry| {
+            let own = name_in(&self.names, *entry);
+            (name::seconds(own), name::unique(own))
+        };
+        let at = self.entries.binary_search_by(|entry| of(entry).cmp(&key)).ok()?;
+        self.entries.get(at).map(|entry| (entry.part, name_in(&self.names, *entry)))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Part, &[u8])> {

@@ -1,7 +1,6 @@
 //! A selected folder: numbers for the files that it held, found again where their names have changed.
 
 use std::{
-    collections::BTreeSet,
     ffi::OsStr,
     fs::File,
     io,
@@ -41,6 +40,8 @@ pub struct Snapshot {
     folder: Option<OwnedFd>,
     place: PathBuf,
     listing: Arc<Listing>,
+    /// The folder when a message was last looked for that was no longer where it had been.
+    later: Option<Arc<Listing>>,
     kept: Arc<Kept>,
 }
 
@@ -51,21 +52,30 @@ impl Snapshot {
             Some(folder) => kept.listing(folder, &path)?,
             None => Arc::default(),
         };
-        Ok(Self { folder, place: path, listing, kept })
+        Ok(Self { folder, place: path, listing, later: None, kept })
     }
 
     /// Opens a message's file, wherever another program has moved it; `None` where it is gone.
-    fn open(&self, number: NonZeroU32) -> Result<Option<(File, Vec<u8>)>, Error> {
+    fn open(&mut self, number: NonZeroU32) -> Result<Option<(File, Vec<u8>)>, Error> {
         let (Some(folder), Some((part, name))) = (&self.folder, self.listing.get(number)) else {
             return Ok(None);
         };
-        if let Some(file) = self.open_file(folder, part, name)? {
-            return Ok(Some((file, name.to_vec())));
+        let open = |(part, name): (Part, &[u8])| -> Result<_, Error> {
+            Ok(self.open_file(folder, part, name)?.map(|file| (file, name.to_vec())))
+        };
+        if let Some(found) = open((part, name))? {
+            return Ok(Some(found));
         }
-        let now = Listing::read(folder, &self.place)?;
-        let moved = now.iter().find(|(_, other)| name::unique(other) == name::unique(name));
-        let Some((part, name)) = moved else { return Ok(None) };
-        Ok(self.open_file(folder, part, name)?.map(|file| (file, name.to_vec())))
+        // A program that has moved one message has often moved many: one reading finds them all.
+        let unique = name::unique(name);
+        let later = self.later.as_ref().and_then(|later| later.find(unique)).map(open).transpose()?.flatten();
+        if later.is_some() {
+            return Ok(later);
+        }
+        let now = self.kept.listing(folder, &self.place)?;
+        let found = now.find(unique).map(open).transpose()?.flatten();
+        self.later = Some(now);
+        Ok(found)
     }
 
     fn open_file(&self, folder: &OwnedFd, part: Part, name: &[u8]) -> Result<Option<File>, Error> {
@@ -84,31 +94,27 @@ impl Snapshot {
     fn delete(&self, marks: &Marks) -> Released {
         let Some(folder) = &self.folder else { return Released::default() };
         let mut released = Released::default();
-        let mut moved = BTreeSet::new();
         let parts = match Parts::open(folder, &self.place) {
             Ok(parts) => parts,
             Err(error) => return Released::all_kept(marks, error),
         };
-        for (part, name) in marks.iter().filter_map(|&number| self.listing.get(number)) {
-            match parts.delete(part, name) {
-                Ok(true) => {}
-                Ok(false) => {
-                    moved.insert(name::unique(name));
-                }
-                Err(error) => released.keep(failed("delete", &self.place.join(part.as_str()))(error)),
+        let mut delete = |(part, name): (Part, &[u8])| match parts.delete(part, name) {
+            Ok(deleted) => deleted,
+            Err(error) => {
+                released.keep(failed("delete", &self.place.join(part.as_str()))(error));
+                true
             }
-        }
+        };
+        let marked = marks.iter().filter_map(|&number| self.listing.get(number));
+        let moved: Vec<&[u8]> =
+            marked.filter(|found| !delete(*found)).map(|(_, name)| name::unique(name)).collect();
         if moved.is_empty() {
             return released;
         }
-        match Listing::read(folder, &self.place) {
-            Ok(now) => {
-                for (part, name) in now.iter().filter(|(_, name)| moved.contains(name::unique(name))) {
-                    if let Err(error) = parts.delete(part, name) {
-                        released.keep(failed("delete", &self.place.join(part.as_str()))(error));
-                    }
-                }
-            }
+        match self.kept.listing(folder, &self.place) {
+            Ok(now) => moved.iter().filter_map(|unique| now.find(unique)).for_each(|found| {
+                delete(found);
+            }),
             Err(error) => {
                 released.kept += moved.len();
                 released.faults.push(error);

@@ -14,7 +14,7 @@ use rustix::{
 };
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{Error, place::each_name, quiet};
+use crate::{Error, place::each_name, quiet, strange::Strange};
 
 /// A file, whatever its number: renaming it changes none of this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,7 +90,7 @@ fn hash(file: &File) -> io::Result<u64> {
 
 /// What a folder holds, by MH's number.
 pub(super) fn read(folder: &OwnedFd, place: &Path) -> Result<Vec<Entry>, Error> {
-    let mut entries = Vec::new();
+    let (mut entries, mut strange) = (Vec::new(), Strange::default());
     each_name(folder, place, |name| {
         let Some(number) = message_number(name.to_bytes()) else { return };
         // A message that goes meanwhile is one that is not there.
@@ -104,8 +104,11 @@ pub(super) fn read(folder: &OwnedFd, place: &Path) -> Result<Vec<Entry>, Error> 
                 entry.content = Some(content);
             }
             entries.push(entry);
+        } else {
+            strange.note(name);
         }
     })?;
+    strange.tell(place);
     entries.sort_unstable_by_key(|entry| entry.number);
     Ok(entries)
 }
