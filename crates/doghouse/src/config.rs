@@ -388,6 +388,7 @@ mod tests {
             domains = ["Dog-House.example", "bone.example"]
             aliases = "aliases"
             recipient_delimiter = "-"
+            make_folders = true
             max_octets = 1000
             max_recipients = 3
             [limits]
@@ -411,6 +412,7 @@ mod tests {
         assert_eq!(config.delivery.domains, ["dog-house.example", "bone.example"]);
         assert_eq!(config.delivery.aliases.as_deref(), Some(Path::new("/etc/doghouse/aliases")));
         assert_eq!((config.delivery.delimiter, config.delivery.max_octets), (Some('-'), 1000));
+        assert!(config.delivery.make_folders);
         assert_eq!(config.limits.idle, Duration::from_mins(1));
     }
 

@@ -3,7 +3,7 @@
 use std::{future::Future, io::ErrorKind, net::IpAddr};
 
 use pop2::Login;
-use postbox::{Error, Postbox, Store, USER, chain::Chain};
+use postbox::{Error, FolderName, Postbox, Store, USER, chain::Chain};
 use tokio::io::AsyncRead;
 
 use crate::{
@@ -77,6 +77,21 @@ impl Doghouse {
         self.recipients.resolve(address, &|user| self.accounts.contains(user))
     }
 
+    /// Delivers a message; it is durable when this returns. A folder that a stranger has named and that is not
+    /// there is not made, unless the operator wants that: the message is for the default mailbox then.
+    pub async fn deliver<R: AsyncRead + Unpin + Send>(
+        &self,
+        target: &Target,
+        message: R,
+    ) -> Result<(), Undelivered> {
+        let postbox = postbox(&self.config, &target.user).ok_or(Undelivered::Nobody)?;
+        let inbox = FolderName::inbox();
+        let may_make = !target.by_stranger || self.config.delivery.make_folders;
+        let is_there = may_make || postbox.folders().await?.contains(&target.folder);
+        let folder = if is_there { &target.folder } else { &inbox };
+        self.config.quota.deliver(&postbox, folder, message).await
+    }
+
     /// The users.
     #[must_use]
     pub fn accounts(&self) -> &Accounts {
@@ -126,10 +141,7 @@ impl PostOffice for Doghouse {
     }
 
     async fn deliver<R: AsyncRead + Unpin + Send>(&self, target: &Target, message: R) -> Result<(), Reply> {
-        let Some(postbox) = postbox(&self.config, &target.user) else {
-            return Err(Reply::new(550, "5.1.1", "there is no such mailbox"));
-        };
-        let delivered = self.config.quota.deliver(&postbox, &target.folder, message).await;
+        let delivered = Self::deliver(self, target, message).await;
         delivered.map_err(|undelivered| explain(target, &undelivered))
     }
 }
@@ -138,6 +150,7 @@ impl PostOffice for Doghouse {
 fn explain(target: &Target, undelivered: &Undelivered) -> Reply {
     let (user, folder) = (&target.user, &target.folder);
     match undelivered {
+        Undelivered::Nobody => Reply::new(550, "5.1.1", undelivered),
         Undelivered::Full => {
             tracing::warn!(?user, "mailbox full");
             Reply::new(452, "4.2.2", undelivered)

@@ -21,6 +21,9 @@ pub struct Quota {
 /// Why a message was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum Undelivered {
+    /// It is nobody's.
+    #[error("there is no such mailbox")]
+    Nobody,
     /// Some mail has to go first.
     #[error("the mailbox is full; try again when its owner has fetched and deleted some mail")]
     Full,
@@ -118,7 +121,7 @@ mod tests {
             Ok(()) => "delivered",
             Err(Undelivered::Full) => "full",
             Err(Undelivered::TooLarge(_)) => "too large",
-            Err(Undelivered::Store(_)) => "fault",
+            Err(Undelivered::Store(_) | Undelivered::Nobody) => "fault",
         }
     }
 

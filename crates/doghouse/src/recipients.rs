@@ -19,6 +19,14 @@ pub struct Target {
     pub user: String,
     /// Its folder.
     pub folder: FolderName,
+    /// Whether whoever wrote the address has named the folder, and not the operator.
+    pub by_stranger: bool,
+}
+
+impl Target {
+    fn inbox(user: String) -> Self {
+        Self { user, folder: FolderName::inbox(), by_stranger: false }
+    }
 }
 
 /// Why an address is nobody's here.
@@ -74,7 +82,7 @@ impl Recipients {
             return self.follow_all(alias, is_user, passed, found);
         }
         if let Some(user) = user(&local, is_user) {
-            found.insert(Target { user, folder: FolderName::inbox() });
+            found.insert(Target::inbox(user));
             return Ok(());
         }
         let extended = self.delimiter.and_then(|delimiter| local.split_once(delimiter));
@@ -87,7 +95,8 @@ impl Recipients {
                 let folder = if folder.is_empty() { "INBOX" } else { folder };
                 let folder =
                     FolderName::parse(folder).map_err(|error| Unknown::Folder(folder.to_owned(), error))?;
-                found.insert(Target { user, folder });
+                // What an alias leads to, the operator has written.
+                found.insert(Target { user, folder, by_stranger: passed.is_empty() });
                 return Ok(());
             }
         }
@@ -113,7 +122,7 @@ impl Recipients {
         }
         // `fred: fred, smith` keeps a copy: a name that leads to itself is the user.
         let name = alias.name.split('@').next().unwrap_or_default();
-        found.extend(user(name, is_user).map(|user| Target { user, folder: FolderName::inbox() }));
+        found.extend(user(name, is_user).map(Target::inbox));
         Ok(())
     }
 
@@ -167,7 +176,10 @@ mod tests {
         let is_user = |name: &str| ["fido", "smith", "rex+old"].contains(&name);
         let targets =
             recipients(aliases).resolve(address, &is_user).map_err(|unknown| unknown.to_string())?;
-        Ok(targets.into_iter().map(|target| format!("{}/{}", target.user, target.folder)).collect())
+        let show = |Target { user, folder, by_stranger }| {
+            format!("{user}/{folder}{}", if by_stranger { "?" } else { "" })
+        };
+        Ok(targets.into_iter().map(show).collect())
     }
 
     #[test]
@@ -179,9 +191,9 @@ mod tests {
             ("fido@BONE.Example", "fido/INBOX"),
             ("\"fido\"@bone.example", "fido/INBOX"),
             ("\"f\\ido\"@bone.example", "fido/INBOX"),
-            ("fido+lists.rust@bone.example", "fido/lists.rust"),
-            ("fido+", "fido/INBOX"),
-            ("fido+inbox", "fido/INBOX"),
+            ("fido+lists.rust@bone.example", "fido/lists.rust?"),
+            ("fido+", "fido/INBOX?"),
+            ("fido+inbox", "fido/INBOX?"),
             ("rex+old", "rex+old/INBOX"),
         ] {
             assert_eq!(resolve("", address), Ok(vec![expected.to_owned()]), "{address}");

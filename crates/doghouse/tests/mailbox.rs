@@ -45,7 +45,7 @@ fn mbox(count: usize) -> String {
 fn mail_is_listed_and_counted() {
     let house = House::new();
     house.deliver("fido", b"Subject: x\n\nwoof\n");
-    house.deliver("fido+lists.rust", b"woof\n");
+    house.deliver_into("fido", "lists.rust", b"woof\n");
     assert_eq!(
         said(&house, &["list"]),
         "USER   FOLDER      MESSAGES        OCTETS\n\

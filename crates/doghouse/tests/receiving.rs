@@ -151,6 +151,9 @@ fn a_message_by_smtp_is_fetched_by_pop2() {
 #[test]
 fn recipients_are_those_of_this_server_and_no_others() {
     let house = house("");
+    for part in ["tmp", "new", "cur"] {
+        fs::create_dir_all(house.maildir("fido").join(".lists.rust").join(part)).unwrap();
+    }
     let daemon = house.serve();
     let mut sender = Sender::connect(&daemon, "SMTP");
     sender.say("EHLO x");
@@ -182,6 +185,26 @@ fn recipients_are_those_of_this_server_and_no_others() {
         ["fido", "fido/.lists.rust", "smith", "smith/.rest"].map(|folder| mail(&house, folder).len());
     assert_eq!(counts, [4, 1, 1, 1]);
     assert!(mail(&house, "fido").iter().all(|message| message.starts_with("Return-Path: <>\n")));
+}
+
+#[test]
+fn strangers_make_no_folders_unless_the_operator_wants_it() {
+    for (wanted, first, second) in [("false", [1, 0], [1, 1]), ("true", [0, 1], [0, 2])] {
+        let house = House::with_config(&format!("{CONFIG}make_folders = {wanted}\n"));
+        fs::write(house.path().join("aliases"), "list: fido+lists\n").unwrap();
+        let daemon = house.serve();
+        let mut sender = Sender::connect(&daemon, "SMTP");
+        sender.say("EHLO x");
+        let mut deliver = |to: &str| {
+            sender.begin(&[to]);
+            sender.send(b"Subject: x\r\n\r\n.\r\n");
+            assert!(sender.hear().starts_with("250 "), "{to}");
+            ["fido", "fido/.lists"].map(|folder| mail(&house, folder).len())
+        };
+        assert_eq!(deliver("fido+lists"), first, "{wanted}");
+        assert_eq!(deliver("list"), second, "what an alias names the operator has named");
+        assert_eq!(deliver("fido+lists")[1], second[1] + 1, "it is there now");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::{
     exit::{self, Failure, OrExit},
     house::{self, Doghouse},
     quota::Undelivered,
+    recipients::Target,
 };
 
 pub(super) async fn run(arguments: &Deliver) -> Result<(), Failure> {
@@ -29,30 +30,35 @@ pub(super) async fn run(arguments: &Deliver) -> Result<(), Failure> {
     let house = Doghouse::new(config, accounts, recipients);
     let targets = house.recipients_of(&arguments.user).or_exit(exit::NO_USER)?;
     if let [target] = targets.as_slice() {
-        let folder = folder.as_ref().unwrap_or(&target.folder);
-        return deliver(&house, &target.user, folder, tokio::io::stdin()).await;
+        return deliver(&house, target, folder, tokio::io::stdin()).await;
     }
     // An alias of several: the message comes once.
     let mut message = Vec::new();
     tokio::io::stdin().read_to_end(&mut message).await.or_exit(exit::TEMPORARY)?;
     for target in &targets {
-        let folder = folder.as_ref().unwrap_or(&target.folder);
-        deliver(&house, &target.user, folder, message.as_slice()).await?;
+        deliver(&house, target, folder.clone(), message.as_slice()).await?;
     }
     Ok(())
 }
 
 async fn deliver(
     house: &Doghouse,
-    user: &str,
-    folder: &FolderName,
+    target: &Target,
+    folder: Option<FolderName>,
     message: impl AsyncRead + Unpin + Send,
 ) -> Result<(), Failure> {
-    let postbox = house::postbox(house.config(), user)
-        .ok_or_else(|| Failure::new(exit::NO_USER, format!("there is no user {user:?}")))?;
-    house.config().quota.deliver(&postbox, folder, message).await.map_err(|undelivered| {
-        // The one thing that no time and no operator is to change.
-        let is_final = matches!(undelivered, Undelivered::TooLarge(_));
-        Failure::new(if is_final { exit::UNAVAILABLE } else { exit::TEMPORARY }, undelivered)
+    let mut target = target.clone();
+    if let Some(folder) = folder {
+        // Whoever has written the command line wants it.
+        (target.folder, target.by_stranger) = (folder, false);
+    }
+    house.deliver(&target, message).await.map_err(|undelivered| {
+        let code = match undelivered {
+            Undelivered::Nobody => exit::NO_USER,
+            // The one thing that no time and no operator is to change.
+            Undelivered::TooLarge(_) => exit::UNAVAILABLE,
+            Undelivered::Full | Undelivered::Store(_) => exit::TEMPORARY,
+        };
+        Failure::new(code, undelivered)
     })
 }

@@ -25,6 +25,8 @@ pub struct Delivery {
     pub aliases: Option<PathBuf>,
     /// What stands between a user and a folder in an address.
     pub delimiter: Option<char>,
+    /// Whether an address may have a folder made that is not there.
+    pub make_folders: bool,
     /// The largest message, in octets.
     pub max_octets: u64,
     /// The most recipients of one message.
@@ -60,6 +62,7 @@ pub(super) struct RawDelivery {
     domains: Option<Vec<Spanned<String>>>,
     aliases: Option<PathBuf>,
     recipient_delimiter: Spanned<String>,
+    make_folders: bool,
     max_octets: Spanned<u64>,
     max_recipients: Spanned<usize>,
 }
@@ -70,6 +73,7 @@ impl Default for RawDelivery {
             domains: None,
             aliases: None,
             recipient_delimiter: Spanned::new(0..0, "+".to_owned()),
+            make_folders: false,
             max_octets: Spanned::new(0..0, 52_428_800),
             max_recipients: Spanned::new(0..0, 100),
         }
@@ -149,6 +153,7 @@ impl RawDelivery {
             domains,
             aliases: self.aliases.map(|path| folder.join(path)),
             delimiter,
+            make_folders: self.make_folders,
             max_octets: self.max_octets.into_inner(),
             max_recipients: self.max_recipients.into_inner(),
         })

@@ -74,7 +74,13 @@ impl House {
 
     /// Delivers a message by `doghouse deliver`.
     pub fn deliver(&self, user: &str, octets: &[u8]) {
-        let mut child = self.command(&["deliver", user]).stdin(Stdio::piped()).spawn().unwrap();
+        self.deliver_into(user, "INBOX", octets);
+    }
+
+    /// The same, into a folder.
+    pub fn deliver_into(&self, user: &str, folder: &str, octets: &[u8]) {
+        let mut command = self.command(&["deliver", user, "--folder", folder]);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(octets).unwrap();
         assert!(child.wait().unwrap().success());
     }

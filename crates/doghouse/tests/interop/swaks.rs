@@ -13,6 +13,8 @@ const CONFIG: &str = "
 address = '127.0.0.1:0'
 [[lmtp]]
 socket = 'lmtp.sock'
+[delivery]
+make_folders = true
 ";
 
 fn swaks(arguments: &[&str], body: &Path) -> Output {
