@@ -71,10 +71,10 @@ pub struct Fetch {
     /// Delete each message on the server once it is safe here.
     #[arg(long)]
     pub delete: bool,
-    /// Where the messages go: maildir:PATH, mbox:PATH, or - for standard output.
+    /// Where the messages go: maildir:PATH, mbox:PATH, mh:PATH, mtx:PATH, or - for standard output.
     ///
-    /// A Maildir or an mbox is made where there is none; the folder that it is to be in must exist. An mbox is
-    /// written in mboxrd form, under a dotlock and an fcntl lock. Standard output becomes an mbox stream. A
+    /// What is named is made where it is not there; the folder that it is to be in must exist. An mbox is written
+    /// in mboxrd form, under an fcntl lock and a dotlock. Standard output becomes an mbox stream. A
     /// message counts as safe once it is synced, or, where standard output is no plain file, once the program
     /// behind the pipe has taken it: use --delete there only if you trust that program.
     #[arg(long, value_name = "TARGET", value_parser = OsStringValueParser::new().try_map(|text| Target::parse(&text)))]

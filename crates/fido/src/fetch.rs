@@ -196,7 +196,8 @@ mod tests {
     #[test]
     fn the_summary_says_what_became_of_the_messages() {
         let summary = |messages, marked, deleted| {
-            Tally { messages, octets: 1536, marked, deleted }.summary(&Target::Mbox("box".into()))
+            Tally { messages, octets: 1536, marked, deleted }
+                .summary(&Target::Store { kind: "mbox".into(), path: "box".into() })
         };
         assert_eq!(summary(0, 0, 0), "no messages");
         for (tally, text) in [

@@ -191,7 +191,7 @@ fn a_message_that_cannot_be_stored_is_not_acknowledged_and_those_before_it_are_d
         }
     });
     let outcome = peer.meets("fetch", &["--delete", "--to", &place.target("mbox")]);
-    outcome.ends(73, "cannot append to");
+    outcome.ends(73, "cannot deliver: cannot open ");
     assert!(outcome.stderr.contains("1 message (21 B) fetched"), "{outcome:?}");
     assert!(outcome.stderr.contains("deleted on the server"), "{outcome:?}");
 }

@@ -2,7 +2,8 @@
 //!
 //! - [`Postbox`] is one account's folders, [`Mailbox`] one selected folder: a snapshot whose messages keep
 //!   their numbers until it is released. [`Message`] is one of them, held open.
-//! - [`maildir`], [`one_file`] (mbox and MTX), [`mh`] and [`memory`] are stores; [`chain`] is several in order, taken for one.
+//! - [`maildir`], [`one_file`] ([`mbox`] and MTX), [`mh`] and [`memory`] are stores; [`chain`] is several in order,
+//!   taken for one.
 //! - [`Location`] is what a configuration says of where mail lives, and [`Store`] any of the kinds it may name.
 //!
 //! Every store passes the same battery of tests, in `tests/battery`.
@@ -26,7 +27,7 @@ pub mod letter;
 mod location;
 mod lock;
 pub mod maildir;
-mod mbox;
+pub mod mbox;
 pub mod memory;
 mod message;
 pub mod mh;

@@ -1,7 +1,8 @@
 //! What a configuration says of where mail lives: `kind:path`, with `{user}` for the account's name.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
     path::{Component, Path, PathBuf},
     sync::Arc,
 };
@@ -76,21 +77,24 @@ pub enum LocationError {
 impl Store {
     /// The one store at a place, such as `mbox:/home/fido/mbox`; a relative path starts from the folder `from`.
     /// Links on the way to it are followed.
-    pub fn parse(text: &str, from: &Path) -> Result<Self, LocationError> {
-        let (kind, path) = kind_and_path(text)?;
+    pub fn parse(text: impl AsRef<OsStr>, from: &Path) -> Result<Self, LocationError> {
+        let (kind, path) = kind_and_path(text.as_ref())?;
         Ok(kind.open(Place::new(from.join(path), Vec::new())))
     }
 }
 
-fn kind_and_path(text: &str) -> Result<(Kind, &str), LocationError> {
-    let parts = text.split_once(':').and_then(|(kind, path)| Some((Kind::parse(kind)?, path)));
-    parts.filter(|(_, path)| !path.is_empty()).ok_or_else(|| LocationError::Kind(text.to_owned()))
+fn kind_and_path(text: &OsStr) -> Result<(Kind, &OsStr), LocationError> {
+    let mut parts = text.as_bytes().splitn(2, |&octet| octet == b':');
+    let kind = parts.next().and_then(|kind| Kind::parse(str::from_utf8(kind).ok()?));
+    let path = parts.next().filter(|path| !path.is_empty());
+    let parts = kind.zip(path.map(OsStr::from_bytes));
+    parts.ok_or_else(|| LocationError::Kind(text.to_string_lossy().into_owned()))
 }
 
 impl Location {
     /// Reads a location. A relative path starts from the folder `from`.
     pub fn parse(text: &str, from: &Path) -> Result<Self, LocationError> {
-        let (kind, path) = kind_and_path(text)?;
+        let (kind, path) = kind_and_path(text.as_ref())?;
         let whole = from.join(path);
         let (mut base, mut parts) = (PathBuf::new(), Vec::new());
         for component in whole.components() {

@@ -14,8 +14,11 @@ use crate::{
 mod copy;
 mod delivery;
 mod envelope;
+mod packed;
 mod quoting;
 mod scanner;
+
+pub use packed::Packed;
 
 /// How an mbox is written.
 #[derive(Debug)]

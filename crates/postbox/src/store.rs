@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// An account's folders in one store of any kind.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Store {
     /// In memory.
     Memory(Memory),

@@ -1,31 +1,29 @@
-//! Where mail goes. Each kind takes one message at a time, whole or not at all, and has it on the disk when it
-//! says so.
+//! Where mail goes: into a store of any kind, or to standard output. It takes one message at a time, whole or not
+//! at all, and has it on the disk when it says so.
 
-mod lock;
-mod maildir;
-mod mbox;
-mod mboxrd;
-mod spool;
 mod stdout;
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fmt, fs, io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
-use postbox::letter::Letter;
+use postbox::{Error, FolderName, Postbox, Store, letter::Letter};
 
 use crate::{Exit, Failure};
 
 /// `--to`: where mail is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// `maildir:PATH`
-    Maildir(PathBuf),
-    /// `mbox:PATH`
-    Mbox(PathBuf),
+    /// `KIND:PATH`
+    Store {
+        /// Such as `maildir`.
+        kind: OsString,
+        /// The Maildir, the file or the mail directory.
+        path: PathBuf,
+    },
     /// `-`
     Stdout,
 }
@@ -34,12 +32,14 @@ impl Target {
     /// Reads `--to`.
     pub fn parse(text: &OsStr) -> Result<Self, &'static str> {
         let octets = text.as_bytes();
-        let path = |octets: &[u8]| PathBuf::from(OsStr::from_bytes(octets));
-        match (octets.strip_prefix(b"maildir:"), octets.strip_prefix(b"mbox:")) {
+        let colon = octets.iter().position(|&octet| octet == b':');
+        match colon.and_then(|colon| octets.split_at_checked(colon)) {
             _ if octets == b"-" => Ok(Self::Stdout),
-            (Some(rest), _) if !rest.is_empty() => Ok(Self::Maildir(path(rest))),
-            (_, Some(rest)) if !rest.is_empty() => Ok(Self::Mbox(path(rest))),
-            _ => Err("mail goes to maildir:PATH, mbox:PATH or -"),
+            Some((kind, path)) if Store::parse(text, Path::new("")).is_ok() => {
+                let (kind, path) = (OsStr::from_bytes(kind), path.get(1..).unwrap_or_default());
+                Ok(Self::Store { kind: kind.to_owned(), path: OsStr::from_bytes(path).into() })
+            }
+            _ => Err("mail goes to maildir:PATH, mbox:PATH, mh:PATH, mtx:PATH or -"),
         }
     }
 }
@@ -47,8 +47,7 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Maildir(path) => write!(f, "maildir:{}", path.display()),
-            Self::Mbox(path) => write!(f, "mbox:{}", path.display()),
+            Self::Store { kind, path } => write!(f, "{}:{}", kind.display(), path.display()),
             Self::Stdout => f.write_str("standard output"),
         }
     }
@@ -57,10 +56,8 @@ impl fmt::Display for Target {
 /// A [`Target`] that is ready to take mail.
 #[derive(Debug)]
 pub enum Sink {
-    /// A Maildir.
-    Maildir(maildir::Maildir),
-    /// An mbox file.
-    Mbox(mbox::Mbox),
+    /// The default mailbox of a store.
+    Store(Store),
     /// An mbox stream on standard output.
     Stdout(stdout::Stdout),
 }
@@ -68,26 +65,50 @@ pub enum Sink {
 impl Sink {
     /// Sees to it that `target` can take mail, as far as that shows before any has come.
     pub fn open(target: &Target) -> Result<Self, Failure> {
-        match target {
-            Target::Maildir(path) => {
-                check_place(path, "a Maildir is a folder", fs::Metadata::is_dir)?;
-                Ok(Self::Maildir(maildir::Maildir::new(path)))
-            }
-            Target::Mbox(path) => {
-                check_place(path, "an mbox is a plain file", fs::Metadata::is_file)?;
-                Ok(Self::Mbox(mbox::Mbox::new(path)))
-            }
-            Target::Stdout => stdout::Stdout::open().map(Self::Stdout),
+        let (kind, path) = match target {
+            Target::Store { kind, path } => (kind, path),
+            Target::Stdout => return stdout::Stdout::open().map(Self::Stdout),
+        };
+        let store = |path: &Path| {
+            let mut text = kind.clone();
+            text.push(":");
+            text.push(path);
+            Store::parse(text, Path::new("")).map_err(|error| cannot_create(path, &error.to_string()))
+        };
+        match store(path)? {
+            Store::MailFile(_) => check_place(path, "that is a plain file", fs::Metadata::is_file)?,
+            _ => check_place(path, "that is a folder", fs::Metadata::is_dir)?,
         }
+        // A store follows no link in its own place; this one is the user's own.
+        store(&fs::canonicalize(path).unwrap_or_else(|_| path.clone())).map(Self::Store)
     }
 
     /// Takes a message; it is safe when this returns. Where it fails, nothing of the message is left.
     pub async fn deliver(&mut self, letter: Letter) -> Result<(), Failure> {
         match self {
-            Self::Maildir(maildir) => maildir.deliver(letter).await,
-            Self::Mbox(mbox) => mbox.deliver(letter).await,
+            Self::Store(store) => {
+                let delivered = store.deliver(&FolderName::inbox(), letter).await;
+                delivered.map_err(|error| Failure::new(exit_of(&error), format!("cannot deliver: {error}")))
+            }
             Self::Stdout(stdout) => stdout.deliver(letter).await,
         }
+    }
+}
+
+fn exit_of(error: &Error) -> Exit {
+    use io::ErrorKind::{
+        IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, WouldBlock,
+    };
+    match error {
+        Error::Strange { .. } => Exit::CannotCreate,
+        Error::Io { source, .. } => match source.kind() {
+            WouldBlock => Exit::Temporary,
+            IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem => {
+                Exit::CannotCreate
+            }
+            _ => Exit::Io,
+        },
+        _ => Exit::Io,
     }
 }
 
@@ -115,18 +136,28 @@ fn folder_of(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use postbox::letter;
+
     use super::*;
+
+    fn target(text: &OsStr) -> Target {
+        Target::parse(text).unwrap()
+    }
 
     #[test]
     fn targets_are_read_and_shown() {
-        let parse = |text: &str| Target::parse(text.as_ref());
-        assert_eq!(parse("-"), Ok(Target::Stdout));
-        assert_eq!(parse("maildir:/m:x"), Ok(Target::Maildir("/m:x".into())));
-        assert_eq!(parse("mbox:box"), Ok(Target::Mbox("box".into())));
-        for text in ["", "maildir:", "mbox:", "mh:x", "/tmp/x", "--"] {
-            assert!(parse(text).is_err(), "{text:?}");
+        assert_eq!(target("-".as_ref()), Target::Stdout);
+        for (text, kind, path) in
+            [("maildir:/m:x", "maildir", "/m:x"), ("mbox:box", "mbox", "box"), ("mh:Mail", "mh", "Mail")]
+        {
+            let store = Target::Store { kind: kind.into(), path: path.into() };
+            assert_eq!(target(text.as_ref()), store);
+            assert_eq!(store.to_string(), text);
         }
-        assert_eq!(parse("mbox:box").unwrap().to_string(), "mbox:box");
+        assert!(Target::parse(OsStr::from_bytes(b"mbox:\xff")).is_ok());
+        for text in ["", "maildir:", "mbox:", "imap:x", "/tmp/x", "--", "memory:x"] {
+            assert!(Target::parse(text.as_ref()).is_err(), "{text:?}");
+        }
     }
 
     #[test]
@@ -134,14 +165,38 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        let open = |target: Target| Sink::open(&target).map_err(|failure| failure.exit).map(|_| ());
-        assert_eq!(open(Target::Mbox(file.clone())), Ok(()));
-        assert_eq!(open(Target::Mbox(folder.path().join("new"))), Ok(()));
-        assert_eq!(open(Target::Maildir(folder.path().join("new"))), Ok(()));
-        assert_eq!(open(Target::Maildir(file.clone())), Err(Exit::CannotCreate));
-        assert_eq!(open(Target::Mbox(folder.path().into())), Err(Exit::CannotCreate));
-        assert_eq!(open(Target::Mbox(folder.path().join("no/box"))), Err(Exit::CannotCreate));
-        assert_eq!(open(Target::Mbox(file.join("box"))), Err(Exit::CannotCreate));
+        let open = |kind: &str, path: &Path| {
+            let target = Target::Store { kind: kind.into(), path: path.into() };
+            Sink::open(&target).map_err(|failure| failure.exit).map(|_| ())
+        };
+        let new = folder.path().join("new");
+        for (kind, path) in [("mbox", &file), ("mtx", &file), ("mbox", &new), ("maildir", &new), ("mh", &new)]
+        {
+            assert_eq!(open(kind, path), Ok(()), "{kind} {}", path.display());
+        }
+        let (no, behind) = (folder.path().join("no/box"), file.join("box"));
+        let other = folder.path().to_owned();
+        for (kind, path) in
+            [("maildir", &file), ("mh", &file), ("mbox", &other), ("mbox", &no), ("mbox", &behind)]
+        {
+            assert_eq!(open(kind, path), Err(Exit::CannotCreate), "{kind} {}", path.display());
+        }
         assert_eq!(folder_of(Path::new("box")), Path::new("."));
+    }
+
+    #[tokio::test]
+    async fn a_link_of_the_users_own_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("box"), folder.path().join("link"));
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let mut sink = Sink::open(&Target::Store { kind: "mbox".into(), path: link }).unwrap();
+        let (mut feed, letter) = letter::channel();
+        let put = async {
+            feed.put(b"Subject: 1\r\n").await;
+            feed.end().await;
+        };
+        tokio::join!(put, sink.deliver(letter)).1.unwrap();
+        assert!(fs::read_to_string(&file).unwrap().ends_with("\nSubject: 1\n\n"));
     }
 }

@@ -6,8 +6,7 @@ use std::{
     os::fd::AsFd,
 };
 
-use super::spool::Spool;
-use postbox::letter::Letter;
+use postbox::{letter::Letter, mbox::Packed};
 
 use crate::{Exit, Failure, escape::Text};
 
@@ -23,21 +22,27 @@ impl Stdout {
         Ok(Self { file: file.into() })
     }
 
-    /// Writes a message. In a plain file it is on the disk then; behind a pipe it is with the reader, of whom
-    /// we know nothing more.
+    /// Writes a message once it is whole, so that its reader is never kept waiting by the network. In a plain file
+    /// it is on the disk then; behind a pipe it is with the reader, of whom we know nothing more.
     pub(super) async fn deliver(&mut self, letter: Letter) -> Result<(), Failure> {
-        let mut spool = Spool::fill(None, letter).await.map_err(|error| failure(&error))?;
-        self.write(&mut spool).map_err(|error| failure(&error))
+        let packed = Packed::read(letter).await.map_err(|error| failure(&error))?;
+        self.write(&packed).map_err(|error| failure(&error))
     }
 
-    fn write(&mut self, spool: &mut Spool) -> io::Result<()> {
+    fn write(&mut self, packed: &Packed) -> io::Result<()> {
         if self.file.is_terminal() {
-            spool.write_to(&mut ForTerminal(&mut self.file))
-        } else if self.file.metadata()?.is_file() {
-            spool.append_to(&mut self.file, b"")
-        } else {
-            spool.write_to(&mut self.file)
+            return packed.write_to(&mut ForTerminal(&mut self.file));
         }
+        let before = self.file.metadata()?;
+        if !before.is_file() {
+            return packed.write_to(&mut self.file);
+        }
+        let written = packed.write_to(&mut self.file).and_then(|()| self.file.sync_all());
+        if written.is_err() {
+            self.file.set_len(before.len())?;
+            self.file.sync_all()?;
+        }
+        written
     }
 }
 

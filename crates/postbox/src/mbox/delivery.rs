@@ -2,62 +2,41 @@
 
 use std::{fs::File, os::unix::fs::FileExt, time::SystemTime};
 
-use super::{envelope, quoting::Quoting};
+use super::packed::Packer;
 use crate::{
     Error, draft,
     error::failed,
-    one_file::{Opened, PIECE, Spot},
-    spool::Spool,
+    one_file::{Opened, Spot},
 };
-
-/// Who sends what has no sender.
-const NOBODY: &str = "MAILER-DAEMON";
 
 /// A message that is being delivered. Dropping it leaves nothing.
 #[derive(Debug)]
 pub(super) struct Draft {
     spot: Spot,
-    spool: Spool,
-    quoting: Quoting,
-    quoted: Vec<u8>,
-    sender: Option<String>,
+    packer: Packer,
 }
 
 impl Draft {
     pub(super) fn begin(spot: Spot) -> Result<Self, Error> {
-        let folder = spot.make_above()?;
-        let quoted = Vec::with_capacity(PIECE);
-        Ok(Self { spot, spool: Spool::new(Some(folder)), quoting: Quoting::quote(), quoted, sender: None })
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        let written = self.spool.write(&self.quoted);
-        self.quoted.clear();
-        written.map_err(failed("write a message for", &self.spot.path()))
+        let packer = Packer::new(Some(spot.make_above()?));
+        Ok(Self { spot, packer })
     }
 }
 
 impl draft::Draft for Draft {
     fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
-        if self.spool.length() == 0 && self.sender.is_none() {
-            self.sender = envelope::sender(octets);
-        }
-        self.quoting.change(octets, &mut self.quoted);
-        self.flush()
+        self.packer.write(octets).map_err(failed("write a message for", &self.spot.path()))
     }
 
-    fn commit(mut self: Box<Self>) -> Result<(), Error> {
-        let last = std::mem::replace(&mut self.quoting, Quoting::quote()).finish(&mut self.quoted);
-        let unended = last.is_some_and(|octet| octet != b'\n');
-        self.quoted.extend_from_slice(if unended { b"\n\n" } else { b"\n" });
-        self.flush()?;
-        let line = envelope::line(self.sender.as_deref().unwrap_or(NOBODY), SystemTime::now(), unended);
-        self.spot.extend(|opened| {
+    fn commit(self: Box<Self>) -> Result<(), Error> {
+        let Self { spot, packer } = *self;
+        let packed = packer.finish(SystemTime::now());
+        let packed = packed.map_err(failed("write a message for", &spot.path()))?;
+        spot.extend(|opened| {
             let separator = missing_separator(&opened.file, opened)?;
             opened.journal().append(&opened.file, |take| {
                 take(separator)?;
-                take(line.as_bytes())?;
-                self.spool.each(take)
+                packed.each(take)
             })
         })
     }
