@@ -17,6 +17,7 @@ mod targets {
     pub(crate) mod framing;
     pub(crate) mod mail_file;
     pub(crate) mod passwd_file;
+    pub(crate) mod proxy_header;
     pub(crate) mod receiving;
     pub(crate) mod reply;
     pub(crate) mod server_session;
@@ -31,6 +32,7 @@ pub use targets::{
     framing::framing,
     mail_file::{mbox, mtx},
     passwd_file::passwd_file,
+    proxy_header::proxy_header,
     receiving::receiving,
     reply::reply,
     server_session::server_session,
@@ -41,7 +43,7 @@ pub use targets::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("framing", framing),
     ("command", command),
     ("reply", reply),
@@ -52,6 +54,7 @@ pub const TARGETS: [Target; 12] = [
     ("configuration", configuration),
     ("aliases", aliases),
     ("receiving", receiving),
+    ("proxy_header", proxy_header),
     ("mbox", mbox),
     ("mtx", mtx),
 ];

@@ -4,6 +4,7 @@ use tokio::runtime::Builder;
 
 use crate::{
     cli::{Cli, Command},
+    daemon::Handed,
     exit::{self, Failure, OrExit},
 };
 
@@ -19,7 +20,8 @@ mod user;
 pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve(config) => {
-            block_on(&mut Builder::new_multi_thread(), exit::OS, serve::run(&config.path))
+            let handed = Handed::from_env().or_exit(exit::OS)?;
+            block_on(&mut Builder::new_multi_thread(), exit::OS, serve::run(&config.path, handed))
         }
         Command::Check(config) => {
             block_on(&mut Builder::new_current_thread(), exit::OS, check::run(&config.path))

@@ -3,12 +3,10 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use ipnet::IpNet;
 use postbox::Location;
 use serde::Deserialize;
 use toml::Spanned;
@@ -16,9 +14,14 @@ use toml::Spanned;
 use crate::quota::Quota;
 
 mod delivery;
+mod endpoint;
+mod listener;
 
-pub use delivery::{Delivery, Endpoint};
+pub use delivery::Delivery;
 use delivery::{RawDelivery, RawLmtp, RawQuota, RawSmtp};
+pub use endpoint::Endpoint;
+use listener::RawListener;
+pub use listener::{KeyPair, Listener};
 
 /// Where the configuration is unless `--config` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/doghouse/doghouse.toml";
@@ -50,31 +53,21 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// Where to listen, and for whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
-    /// Address and port; port 0 takes a free one.
-    pub address: SocketAddr,
-    /// The networks, beside loopback, from which a password may come in clear.
-    pub cleartext_from: Vec<IpNet>,
-}
-
-impl Listener {
-    /// Whether a password may cross the network in clear from `client` (`DECISIONS` 28).
-    #[must_use]
-    pub fn allows_cleartext(&self, client: IpAddr) -> bool {
-        let client = client.to_canonical();
-        client.is_loopback() || self.cleartext_from.iter().any(|network| network.contains(&client))
-    }
-}
-
 /// What bounds a session, and all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Sessions at once.
     pub sessions: usize,
+    /// The same, from one address.
+    pub sessions_per_address: usize,
+    /// The same, of one account.
+    pub sessions_per_account: usize,
     /// How long a client may take to log in.
     pub login: Duration,
+    /// How many failed logins cost nothing.
+    pub login_failures: u32,
+    /// How long a login waits at most for those that failed before it.
+    pub login_delay: Duration,
     /// T2: how long a client that has logged in may be silent.
     pub idle: Duration,
     /// Sessions in which mail comes in, at once.
@@ -108,11 +101,14 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// What is wrong, and where in the text it begins.
+type Fault = (usize, String);
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Raw {
     hostname: Option<Spanned<String>>,
-    listener: Vec<RawListener>,
+    listener: Vec<Spanned<RawListener>>,
     accounts: RawAccounts,
     mail: RawMail,
     smtp: Vec<RawSmtp>,
@@ -120,19 +116,6 @@ struct Raw {
     delivery: RawDelivery,
     quota: RawQuota,
     limits: RawLimits,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawListener {
-    address: SocketAddr,
-    cleartext_from: Vec<IpNet>,
-}
-
-impl Default for RawListener {
-    fn default() -> Self {
-        Self { address: SocketAddr::from(([127, 0, 0, 1], 1109)), cleartext_from: Vec::new() }
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -159,7 +142,11 @@ struct RawMail {
 #[serde(deny_unknown_fields, default)]
 struct RawLimits {
     sessions: u32,
+    sessions_per_address: u32,
+    sessions_per_account: u32,
     login_seconds: u64,
+    login_failures: u32,
+    login_delay_seconds: u64,
     idle_seconds: u64,
     mail_sessions: u32,
     mail_sessions_per_address: u32,
@@ -171,7 +158,11 @@ impl Default for RawLimits {
     fn default() -> Self {
         Self {
             sessions: 2_000,
+            sessions_per_address: 50,
+            sessions_per_account: 20,
             login_seconds: 60,
+            login_failures: 3,
+            login_delay_seconds: 30,
             idle_seconds: 600,
             mail_sessions: 200,
             mail_sessions_per_address: 20,
@@ -232,14 +223,18 @@ impl Config {
 
         let mut listeners = raw.listener;
         if listeners.is_empty() {
-            listeners.push(RawListener::default());
+            listeners.push(Spanned::new(0..0, RawListener::default()));
         }
-        let listeners = listeners
-            .into_iter()
-            .map(|raw| Listener { address: raw.address, cleartext_from: raw.cleartext_from })
-            .collect();
+        let listeners = listeners.into_iter().map(|raw| {
+            let begin = raw.span().start;
+            raw.into_inner().check(begin, folder)
+        });
+        let listeners = listeners.collect::<Result<_, _>>().map_err(|(at, what)| refuse(at, what))?;
         let delivery = raw.delivery.check(&hostname, folder).map_err(|(at, what)| refuse(at, what))?;
-        let lmtp = raw.lmtp.into_iter().map(|lmtp| RawLmtp::check(lmtp, folder));
+        let lmtp = raw.lmtp.into_iter().map(|raw| {
+            let begin = raw.span().start;
+            raw.into_inner().check(begin, folder)
+        });
         let lmtp = lmtp.collect::<Result<_, _>>().map_err(|(at, what)| refuse(at, what))?;
         let limits = raw.limits;
         if let Some(what) = limits.fault() {
@@ -258,7 +253,11 @@ impl Config {
             quota: raw.quota.check().map_err(|(at, what)| refuse(at, what))?,
             limits: Limits {
                 sessions: limits.sessions as usize,
+                sessions_per_address: limits.sessions_per_address as usize,
+                sessions_per_account: limits.sessions_per_account as usize,
                 login: Duration::from_secs(limits.login_seconds),
+                login_failures: limits.login_failures,
+                login_delay: Duration::from_secs(limits.login_delay_seconds),
                 idle: Duration::from_secs(limits.idle_seconds),
                 mail_sessions: limits.mail_sessions as usize,
                 mail_sessions_per_address: limits.mail_sessions_per_address as usize,
@@ -274,9 +273,14 @@ impl RawLimits {
     fn fault(&self) -> Option<&'static str> {
         const YEAR: u64 = 366 * 24 * 60 * 60;
         let waits = [self.login_seconds, self.idle_seconds, self.mail_idle_seconds];
-        let times = waits.into_iter().chain([self.shutdown_seconds]);
-        if [self.sessions, self.mail_sessions, self.mail_sessions_per_address].contains(&0) {
-            Some("limits.sessions, mail_sessions and mail_sessions_per_address are at least 1")
+        let times = waits.into_iter().chain([self.shutdown_seconds, self.login_delay_seconds]);
+        let sessions = [self.sessions, self.sessions_per_address, self.sessions_per_account];
+        if sessions
+            .into_iter()
+            .chain([self.mail_sessions, self.mail_sessions_per_address])
+            .any(|most| most == 0)
+        {
+            Some("a number of sessions in limits is at least 1")
         } else if waits.contains(&0) {
             Some("limits.login_seconds, idle_seconds and mail_idle_seconds are at least 1")
         } else if times.into_iter().any(|seconds| seconds > YEAR) {
@@ -343,6 +347,7 @@ fn explain(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::Peer;
 
     fn parse(text: &str) -> Result<Config, String> {
         Config::parse(text, Path::new("/etc/doghouse/doghouse.toml")).map_err(|error| error.to_string())
@@ -356,7 +361,7 @@ mod tests {
     fn an_empty_file_is_a_configuration() {
         let config = parse("").unwrap();
         assert_eq!(config.listeners.len(), 1);
-        assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:1109");
+        assert_eq!(config.listeners[0].endpoint.to_string(), "127.0.0.1:1109");
         assert_eq!(config.passwd_file, Path::new("/etc/doghouse/users"));
         assert_eq!(config.mail[0].base(), Path::new("/etc/doghouse/mail"));
         assert!(is_host(&config.hostname));
@@ -370,6 +375,12 @@ mod tests {
             [[listener]]
             address = "[::1]:0"
             cleartext_from = ["192.168.7.0/24", "fd00::/8"]
+            proxy_from = ["192.168.8.1/32"]
+            certificate = "cert.pem"
+            key = "/etc/ssl/private/key.pem"
+            [[listener]]
+            socket = "pop2.sock"
+            mode = "0600"
             [accounts]
             passwd_file = "/etc/dovecot/users"
             remember_seconds = 0
@@ -396,15 +407,31 @@ mod tests {
             mail_sessions_per_address = 2
             mail_idle_seconds = 9
             sessions = 7
+            sessions_per_address = 4
+            sessions_per_account = 2
+            login_failures = 1
+            login_delay_seconds = 8
             login_seconds = 5
             idle_seconds = 60
             shutdown_seconds = 3
             "#,
         )
         .unwrap();
+        let [listener, socket] = config.listeners.as_slice() else { panic!("{:?}", config.listeners) };
+        let tls = listener.tls.as_ref().unwrap();
+        assert_eq!(tls.certificate, Path::new("/etc/doghouse/cert.pem"));
+        assert_eq!(tls.key, Path::new("/etc/ssl/private/key.pem"));
+        assert!(listener.is_proxy(Peer::at("::ffff:192.168.8.1".parse().unwrap())));
+        assert!(
+            !listener.is_proxy(Peer::at("192.168.8.2".parse().unwrap())) && !listener.is_proxy(Peer::Local)
+        );
+        let path = "/etc/doghouse/pop2.sock".into();
+        assert_eq!(socket.endpoint, Endpoint::Unix { path, mode: 0o600 });
         assert_eq!((config.hostname.as_str(), config.mail.len()), ("dog-house.example", 2));
         assert_eq!(config.passwd_file, Path::new("/etc/dovecot/users"));
         assert_eq!(config.limits.sessions, 7);
+        assert_eq!((config.limits.sessions_per_address, config.limits.sessions_per_account), (4, 2));
+        assert_eq!((config.limits.login_failures, config.limits.login_delay), (1, Duration::from_secs(8)));
         assert_eq!((config.limits.mail_sessions, config.limits.mail_sessions_per_address), (5, 2));
         assert_eq!(config.folders[0].0, "/usr/spool/mail/{user}");
         assert_eq!(config.smtp, [Endpoint::Tcp("127.0.0.1:25".parse().unwrap())]);
@@ -434,8 +461,10 @@ mod tests {
             ("fd12::1", true),
             ("2001:db8::1", false),
         ] {
-            assert_eq!(listener.allows_cleartext(client.parse().unwrap()), allowed, "{client}");
+            let client = Peer::at(client.parse().unwrap());
+            assert_eq!(listener.allows_cleartext(client), allowed, "{client}");
         }
+        assert!(listener.allows_cleartext(Peer::Local));
     }
 
     #[test]
@@ -470,11 +499,11 @@ mod tests {
                 ":2:19: invalid IP address syntax: write networks",
             ),
             ("[listener]\n", ":1:1: invalid type: map, expected a sequence: write [[listener]]"),
-            (
-                "[limits]\nsessions = 0",
-                ": limits.sessions, mail_sessions and mail_sessions_per_address are at least 1",
-            ),
-            ("[[lmtp]]\n", ":1:1: an [[lmtp]] has either address, or socket"),
+            ("[limits]\nsessions = 0", ": a number of sessions in limits is at least 1"),
+            ("[[lmtp]]\n", ":1:1: an [[lmtp]] has an address, or a socket"),
+            ("[[listener]]\nsocket = 'x'\naddress = '127.0.0.1:1'", ":1:1: write either address, or socket"),
+            ("[[listener]]\nmode = '0600'", ":1:1: write either address, or socket"),
+            ("[[listener]]\nkey = 'x'", ":1:1: for TLS write both certificate and key"),
             ("[[lmtp]]\nsocket = 'x'\nmode = '9'", ":3:8: mode is written in octal"),
             ("[delivery]\ndomains = ['a b']", ":2:12: a domain is letters"),
             ("[delivery]\nrecipient_delimiter = '++'", ":2:23: recipient_delimiter is one character"),

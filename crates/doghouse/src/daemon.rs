@@ -1,41 +1,50 @@
 //! The running server: listeners, the sessions behind them, reload and shutdown.
 
 use std::{
+    collections::HashMap,
     io,
     net::SocketAddr,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use pop2::{Reply, server::Settings};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
-    sync::{Semaphore, watch},
-    time::{sleep, timeout},
+    io::{AsyncWrite, AsyncWriteExt},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{sleep, timeout, timeout_at},
 };
+use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
 use crate::{
     accounts::{self, Accounts},
     config::{Config, Endpoint},
+    guard::Guard,
     house::{self, Doghouse, Door},
+    peer::Peer,
     recipients::AliasesError,
     session::{Phase, Session},
     smtp::{self, machine::Protocol},
+    stream::Stream,
 };
 
+pub mod entry;
 mod gate;
-mod places;
+mod handed;
 mod sockets;
+mod tls;
 
-pub(crate) use gate::{Gate, gates};
-use places::{Place, Places};
+use entry::{Entered, enter};
+pub(crate) use gate::{Gate, Service, gates};
+pub use handed::Handed;
+use sockets::Socket;
 pub(crate) use sockets::open;
-use sockets::{Connection, Socket};
+pub use tls::TlsError;
+pub(crate) use tls::acceptor;
 
 /// How long to wait where connections cannot be accepted, such as for want of file descriptors.
 const BREATHER: Duration = Duration::from_millis(100);
@@ -56,6 +65,9 @@ pub enum StartError {
     /// The aliases file is not there or not in order.
     #[error(transparent)]
     Aliases(#[from] AliasesError),
+    /// A certificate or its key is not there or not in order.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// An address cannot be listened on.
     #[error("cannot listen on {endpoint}: {source}{}", remedy(source, key))]
     Listen {
@@ -94,15 +106,30 @@ fn remedy(error: &io::Error, key: &str) -> String {
 pub struct Daemon {
     shared: Arc<Shared>,
     open: Vec<Opened>,
+    handed: Handed,
     phase: watch::Sender<Phase>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    house: RwLock<Arc<Doghouse>>,
-    places: Arc<Places>,
-    mail_places: Arc<Places>,
+    loaded: RwLock<Arc<Loaded>>,
+    places: Arc<Semaphore>,
+    mail_places: Arc<Semaphore>,
+    guard: Guard,
     next_id: AtomicU64,
+}
+
+/// What a configuration and its files have come to; a reload puts another in its place.
+struct Loaded {
+    house: Doghouse,
+    /// Of the listeners with TLS.
+    tls: HashMap<Endpoint, TlsAcceptor>,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("house", &self.house).finish_non_exhaustive()
+    }
 }
 
 /// A gate at work.
@@ -115,20 +142,25 @@ struct Opened {
 }
 
 impl Daemon {
-    /// Loads the accounts and opens the listeners of a configuration. It has to be called within a runtime of
-    /// tokio, on which the server then runs.
-    pub fn start(config: Config) -> Result<Self, StartError> {
+    /// Loads the accounts and opens the listeners of a configuration, but for those that are `handed` over. It has
+    /// to be called within a runtime of tokio, on which the server then runs.
+    pub fn start(config: Config, handed: Handed) -> Result<Self, StartError> {
         let (sessions, mail_sessions) = (config.limits.sessions, config.limits.mail_sessions);
         let wanted = gates(&config);
-        let house = load(config)?;
-        let sockets = listen(wanted)?;
+        let loaded = load(config)?;
+        let wants: Vec<Endpoint> = wanted.iter().map(|gate| gate.endpoint.clone()).collect();
+        for address in handed.idle(&wants) {
+            warn!(address, "a socket was handed over that no listener is configured for");
+        }
+        let sockets = listen(wanted, &handed)?;
         let shared = Arc::new(Shared {
-            house: RwLock::new(Arc::new(house)),
-            places: Places::new(affordable(sessions)),
-            mail_places: Places::new(mail_sessions),
+            loaded: RwLock::new(Arc::new(loaded)),
+            places: Arc::new(Semaphore::new(affordable(sessions))),
+            mail_places: Arc::new(Semaphore::new(mail_sessions.min(Semaphore::MAX_PERMITS))),
+            guard: Guard::default(),
             next_id: AtomicU64::new(1),
         });
-        let mut daemon = Self { shared, open: Vec::new(), phase: watch::Sender::new(Phase::Open) };
+        let mut daemon = Self { shared, open: Vec::new(), handed, phase: watch::Sender::new(Phase::Open) };
         daemon.open_doors(sockets);
         Ok(daemon)
     }
@@ -144,20 +176,14 @@ impl Daemon {
         tcp.collect()
     }
 
-    /// The house as it is now.
-    #[must_use]
-    pub fn house(&self) -> Arc<Doghouse> {
-        self.shared.house()
-    }
-
     /// Takes another configuration for the sessions to come; those at work go on as they began. Where this
     /// fails, everything stays as it was. The numbers of sessions at once are the one thing that only a restart
     /// changes.
     pub fn reload(&mut self, config: Config) -> Result<(), StartError> {
         let wanted = gates(&config);
         let is_open = |gate: &Gate| self.open.iter().any(|opened| opened.gate == *gate);
-        let house = load(config)?;
-        let sockets = listen(wanted.iter().filter(|gate| !is_open(gate)).cloned().collect())?;
+        let loaded = load(config)?;
+        let sockets = listen(wanted.iter().filter(|gate| !is_open(gate)).cloned().collect(), &self.handed)?;
         self.open.retain(|opened| {
             let stays = wanted.contains(&opened.gate);
             if !stays {
@@ -166,7 +192,7 @@ impl Daemon {
             }
             stays
         });
-        self.shared.replace(house);
+        self.shared.replace(loaded);
         self.open_doors(sockets);
         Ok(())
     }
@@ -174,9 +200,11 @@ impl Daemon {
     /// Accepts no more sessions, lets those that have logged in finish within the configured time, and then
     /// ends the rest; they delete nothing.
     pub async fn stop(self) {
-        let patience = self.house().config().limits.shutdown;
-        for opened in &self.open {
+        let patience = self.shared.loaded().house.config().limits.shutdown;
+        for opened in self.open {
             opened.task.abort();
+            // Its socket is closed once it has ended.
+            let _ = opened.task.await;
         }
         self.phase.send_replace(Phase::Draining);
         if timeout(patience, self.phase.closed()).await.is_err() {
@@ -198,8 +226,8 @@ impl Daemon {
 }
 
 impl Shared {
-    fn house(&self) -> Arc<Doghouse> {
-        Arc::clone(&self.house.read().unwrap_or_else(PoisonError::into_inner))
+    fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A number for the next session.
@@ -207,119 +235,155 @@ impl Shared {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn replace(&self, house: Doghouse) {
-        *self.house.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(house);
+    fn replace(&self, loaded: Loaded) {
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
     }
 }
 
 /// Reads the files that a configuration names.
-fn load(config: Config) -> Result<Doghouse, StartError> {
+fn load(config: Config) -> Result<Loaded, StartError> {
     let accounts = Accounts::load(&config.passwd_file, config.remember)?;
     for warning in accounts.warnings() {
         warn!(file = %config.passwd_file.display(), %warning, "an account is locked");
     }
     let recipients = house::recipients(&config)?;
-    Ok(Doghouse::new(config, accounts, recipients))
+    let mut tls = HashMap::new();
+    for listener in &config.listeners {
+        if let Some(pair) = &listener.tls {
+            tls.insert(listener.endpoint.clone(), acceptor(pair)?);
+        }
+    }
+    Ok(Loaded { house: Doghouse::new(config, accounts, recipients), tls })
 }
 
-fn listen(gates: Vec<Gate>) -> Result<Vec<(Gate, Endpoint, Socket)>, StartError> {
+fn listen(gates: Vec<Gate>, handed: &Handed) -> Result<Vec<(Gate, Endpoint, Socket)>, StartError> {
     let mut sockets = Vec::with_capacity(gates.len());
     for gate in gates {
-        let configured = gate.endpoint();
+        let configured = gate.endpoint.clone();
         let fail = |source| StartError::Listen { endpoint: configured.clone(), key: gate.key(), source };
-        let socket = open(&configured).map_err(fail)?;
+        let socket = handed.socket(&configured).unwrap_or_else(|| open(&configured)).map_err(fail)?;
         let endpoint = socket.endpoint(&configured).map_err(fail)?;
         sockets.push((gate, endpoint, socket));
     }
     Ok(sockets)
 }
 
+/// Who has connected.
+struct Client {
+    session: u64,
+    peer: Peer,
+    opened: Instant,
+}
+
 /// Accepts connections until it is aborted; each becomes a task of its own.
 async fn answer_the_door(socket: Socket, gate: Gate, shared: Arc<Shared>, phase: watch::Receiver<Phase>) {
     loop {
-        let connection = match socket.accept().await {
+        let (stream, peer) = match socket.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                error!(address = %gate.endpoint(), %error, "cannot accept a connection");
+                error!(address = %gate.endpoint, %error, "cannot accept a connection");
                 sleep(BREATHER).await;
                 continue;
             }
         };
-        let (gate, shared, phase) = (gate.clone(), Arc::clone(&shared), phase.clone());
-        match (connection, gate) {
-            (Connection::Tcp(stream, client), Gate::Pop2(address)) => {
-                if let Some(place) = shared.places.take(None, usize::MAX) {
-                    tokio::spawn(async move { fetch(stream, client, address, &shared, phase, place).await });
-                } else {
-                    warn!(rip = %client.ip(), "too many sessions");
-                    let mut line = Vec::new();
-                    Reply::Error("too many sessions; try again later".into()).encode(&mut line);
-                    tokio::spawn(turn_away(stream, line));
-                }
+        let (shared, phase) = (Arc::clone(&shared), phase.clone());
+        let client = Client { session: shared.id(), peer, opened: Instant::now() };
+        match gate.service {
+            Service::Pop2 => {
+                let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
+                    warn!(rip = %peer, "too many sessions");
+                    let loaded = shared.loaded();
+                    if !loaded.tls.contains_key(&gate.endpoint) {
+                        tokio::spawn(turn_away(stream, refusal("too many sessions; try again later")));
+                    }
+                    continue;
+                };
+                let endpoint = gate.endpoint.clone();
+                tokio::spawn(async move { fetch(stream, client, &endpoint, &shared, phase, place).await });
             }
-            (Connection::Tcp(stream, client), Gate::Mail(protocol, _)) => {
-                take_in(stream, Some(client.ip()), protocol, shared, phase);
-            }
-            (Connection::Unix(stream), Gate::Mail(protocol, _)) => {
-                take_in(stream, None, protocol, shared, phase);
-            }
-            // POP2 has no gate in the file system.
-            (Connection::Unix(_), Gate::Pop2(_)) => {}
+            Service::Mail(protocol) => take_in(stream, client, protocol, &shared, phase),
         }
     }
 }
 
 /// A session in which mail is fetched.
 async fn fetch(
-    stream: TcpStream,
-    client: SocketAddr,
-    configured: SocketAddr,
+    stream: Box<dyn Stream>,
+    Client { session, peer, opened }: Client,
+    endpoint: &Endpoint,
     shared: &Shared,
-    phase: watch::Receiver<Phase>,
-    _place: Place,
+    mut phase: watch::Receiver<Phase>,
+    _place: OwnedSemaphorePermit,
 ) {
-    let house = shared.house();
-    let config = house.config();
+    let loaded = shared.loaded();
+    let config = loaded.house.config();
     // A reload may have closed this door since.
-    let Some(listener) = config.listeners.iter().find(|listener| listener.address == configured) else {
+    let Some(listener) = config.listeners.iter().find(|listener| listener.endpoint == *endpoint) else {
         return;
+    };
+    let until = (opened + config.limits.login).into();
+    let entered = tokio::select! {
+        entered = timeout_at(until, enter(stream, peer, listener, loaded.tls.get(endpoint))) => entered,
+        _ = phase.wait_for(|phase| *phase != Phase::Open) => return,
+    };
+    let Entered { stream, peer, hidden } = match entered {
+        Ok(Ok(entered)) => entered,
+        Ok(Err(error)) => return info!(session, rip = %peer, %error, "no session"),
+        Err(_elapsed) => return info!(session, rip = %peer, error = "it took too long", "no session"),
+    };
+    let most = config.limits.sessions_per_address;
+    let Some(_one) = shared.guard.fetching.take(&peer.block(), most) else {
+        warn!(rip = %peer, "too many sessions from one address");
+        return turn_away(stream, refusal("too many sessions from your address; try again later")).await;
     };
     let mut settings = Settings::new(&config.hostname);
     settings.login_timeout = config.limits.login;
     settings.idle_timeout = config.limits.idle;
-    let door = Door { house: &house, listener };
-    Session::new(shared.id(), client.ip(), &door, &settings, stream, phase).run().await;
+    let door = Door { house: &loaded.house, listener, hidden, guard: &shared.guard };
+    Session::new(session, (peer, opened), &door, &settings, stream, phase).run().await;
 }
 
 /// A session in which mail comes in.
-fn take_in<S>(
-    stream: S,
-    client: smtp::session::Client,
+fn take_in(
+    stream: Box<dyn Stream>,
+    Client { session, peer, .. }: Client,
     protocol: Protocol,
-    shared: Arc<Shared>,
+    shared: &Shared,
     phase: watch::Receiver<Phase>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let house = shared.house();
-    let limits = house.config().limits;
-    let Some(place) = shared.mail_places.take(client, limits.mail_sessions_per_address) else {
-        warn!(rip = client.map(tracing::field::display), "too many delivery sessions");
+) {
+    let loaded = shared.loaded();
+    let limits = loaded.house.config().limits;
+    let most = match peer {
+        // It is this machine's own MTA.
+        Peer::Local => usize::MAX,
+        Peer::At(_) => limits.mail_sessions_per_address,
+    };
+    let place = Arc::clone(&shared.mail_places).try_acquire_owned().ok();
+    let Some(place) =
+        place.and_then(|place| Some((place, shared.guard.delivering.take(&peer.block(), most)?)))
+    else {
+        warn!(rip = %peer, "too many delivery sessions");
         tokio::spawn(turn_away(stream, b"421 4.7.0 too many sessions; try again later\r\n".to_vec()));
         return;
     };
+    let (hostname, delivery) = (&loaded.house.config().hostname, &loaded.house.config().delivery);
     let settings = smtp::machine::Settings {
         protocol,
-        hostname: house.config().hostname.clone(),
-        max_octets: house.config().delivery.max_octets,
-        max_recipients: house.config().delivery.max_recipients,
+        hostname: hostname.clone(),
+        max_octets: delivery.max_octets,
+        max_recipients: delivery.max_recipients,
     };
     tokio::spawn(async move {
         let _place = place;
-        smtp::session::Session::new(shared.id(), client, &*house, settings, limits.mail_idle, stream, phase)
-            .run()
-            .await;
+        let (house, idle) = (&loaded.house, limits.mail_idle);
+        smtp::session::Session::new(session, peer, house, settings, idle, stream, phase).run().await;
     });
+}
+
+fn refusal(text: &str) -> Vec<u8> {
+    let mut line = Vec::new();
+    Reply::Error(text.into()).encode(&mut line);
+    line
 }
 
 /// Says why, as far as the client takes it at once.

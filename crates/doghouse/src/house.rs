@@ -1,14 +1,16 @@
 //! What a session may ask the house for: whether a login is good, and that account's mail.
 
-use std::{future::Future, io::ErrorKind, net::IpAddr};
+use std::{borrow::Cow, future::Future, io::ErrorKind};
 
 use pop2::Login;
 use postbox::{Error, FolderName, Postbox, Store, USER, chain::Chain};
-use tokio::io::AsyncRead;
+use tokio::{io::AsyncRead, time::Instant};
 
 use crate::{
     accounts::Accounts,
     config::{Config, Listener},
+    guard::{Counted, Guard, Patience},
+    peer::Peer,
     quota::Undelivered,
     recipients::{Aliases, AliasesError, Recipients, Target, Unknown},
     smtp::reply::Reply,
@@ -17,21 +19,36 @@ use crate::{
 /// The one text for a wrong password, an unknown user and a locked account (`DECISIONS` 25).
 const REFUSAL: &str = "login refused: no such user, or another password";
 
+const CLEARTEXT: &str = "passwords in clear are not taken from your network; use TLS, or have the operator list it in cleartext_from";
+
+const TOO_MANY_FAILURES: &str = "too many failed logins; try again later";
+
 /// Who checks logins and opens mail.
 pub trait House: Send + Sync {
     /// An account's mail.
     type Postbox: Postbox;
 
-    /// Whether the login is good: then the account's mail, else what the client is told.
+    /// Whether the login is good: then the account's mail, else what the client is told. It takes no longer than
+    /// `until`, but for what a password's hash takes.
     fn admit(
         &self,
         login: &Login,
-        client: IpAddr,
-    ) -> impl Future<Output = Result<Self::Postbox, &'static str>> + Send;
+        client: Peer,
+        until: Instant,
+    ) -> impl Future<Output = Result<Admitted<Self::Postbox>, Cow<'static, str>>> + Send;
 
     /// Mail that an account has under a name of the operator's choice, such as a path: its default mailbox is
     /// what the name means (`DECISIONS` 23).
     fn mapped(&self, user: &str, name: &str) -> Option<Self::Postbox>;
+}
+
+/// An account that has been logged in to. There is no way to mail but from here.
+#[derive(Debug)]
+pub struct Admitted<P> {
+    /// Its mail.
+    pub postbox: P,
+    /// Its place among the sessions of the account, where they are counted.
+    pub place: Option<Counted<String>>,
 }
 
 /// Who takes mail in.
@@ -63,6 +80,10 @@ pub struct Door<'a> {
     pub house: &'a Doghouse,
     /// The listener that the client came by.
     pub listener: &'a Listener,
+    /// Whether what the client says is hidden on its way.
+    pub hidden: bool,
+    /// Who else is there, and has been.
+    pub guard: &'a Guard,
 }
 
 impl Doghouse {
@@ -175,16 +196,25 @@ fn explain(target: &Target, undelivered: &Undelivered) -> Reply {
 impl House for Door<'_> {
     type Postbox = Chain<Store>;
 
-    async fn admit(&self, login: &Login, client: IpAddr) -> Result<Chain<Store>, &'static str> {
-        if !self.listener.allows_cleartext(client) {
-            return Err(
-                "passwords in clear are not taken from your network; the operator can list it in cleartext_from",
-            );
+    async fn admit(
+        &self,
+        login: &Login,
+        client: Peer,
+        until: Instant,
+    ) -> Result<Admitted<Chain<Store>>, Cow<'static, str>> {
+        if !self.hidden && !self.listener.allows_cleartext(client) {
+            return Err(CLEARTEXT.into());
         }
+        let (user, limits) = (login.user.as_str(), &self.house.config.limits);
+        let patience = Patience { free: limits.login_failures, longest: limits.login_delay };
         let passwords: Vec<_> = login.passwords().cloned().collect();
-        let verified =
-            self.house.accounts.check(login.user.as_str(), &passwords).await.map_err(|_| REFUSAL)?;
-        postbox(&self.house.config, verified.user()).ok_or(REFUSAL)
+        let check = self.house.accounts.check(user, &passwords);
+        let checked = self.guard.logins.check((user, client.block()), patience, until, check).await;
+        let verified = checked.map_err(|_too_many| TOO_MANY_FAILURES)?.map_err(|_refused| REFUSAL)?;
+        let place = self.guard.accounts.take(&verified.user().to_owned(), limits.sessions_per_account);
+        let place = place.ok_or("too many sessions of this account; end one, or try again later")?;
+        let postbox = postbox(&self.house.config, verified.user()).ok_or(REFUSAL)?;
+        Ok(Admitted { postbox, place: Some(place) })
     }
 
     fn mapped(&self, user: &str, name: &str) -> Option<Chain<Store>> {

@@ -1,8 +1,9 @@
 //! A mailbox server that speaks POP2 (RFC 937).
 //!
 //! - [`config`], [`accounts`]: what the operator has written.
-//! - [`daemon`]: listeners, reload, shutdown. [`session`]: one client's story, over a [`stream`]. [`house`]: what
-//!   joins the two to accounts and mail.
+//! - [`daemon`]: listeners, reload, shutdown. [`session`]: one client's story, over a [`stream`], of whom
+//!   [`peer`] tells. [`house`]: what joins the two to accounts and mail.
+//! - [`guard`]: how many there are, and how quickly passwords can be guessed.
 //! - [`smtp`]: mail coming in by SMTP and LMTP. [`recipients`]: whose it is. [`quota`]: how much of it.
 //! - [`transfer`]: mail from one store to another.
 //! - [`cli`], [`commands`], [`exit`], [`logging`]: the program.
@@ -14,8 +15,10 @@ pub mod commands;
 pub mod config;
 pub mod daemon;
 pub mod exit;
+pub mod guard;
 pub mod house;
 pub mod logging;
+pub mod peer;
 pub mod quota;
 pub mod recipients;
 pub mod session;

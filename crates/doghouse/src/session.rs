@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::IpAddr,
     num::NonZeroU32,
     time::{Duration, Instant},
 };
@@ -19,7 +18,11 @@ use tokio::{
 };
 use tracing::{debug, error, info, warn};
 
-use crate::{house::House, stream::Stream};
+use crate::{
+    house::{Admitted, House},
+    peer::Peer,
+    stream::Stream,
+};
 
 /// How much is collected before it is written, in octets.
 const FULL: usize = 64 * 1024;
@@ -29,6 +32,8 @@ const KEPT: usize = 8 * 1024;
 
 /// How long a closed connection may still be read, so that the client gets to see the last reply.
 const LINGER: Duration = Duration::from_secs(2);
+
+const GOING_DOWN: &str = "the mailbox server is going down; nothing was deleted, try again later";
 
 /// Whether sessions may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +59,7 @@ enum End {
 // No Debug: a store need not show itself.
 pub struct Session<'a, H: House, S> {
     id: u64,
-    client: IpAddr,
+    client: Peer,
     house: &'a H,
     stream: S,
     /// Octets that the client had not taken when it last seemed silent.
@@ -62,7 +67,7 @@ pub struct Session<'a, H: House, S> {
     server: Server,
     phase: watch::Receiver<Phase>,
     user: String,
-    postbox: Option<H::Postbox>,
+    account: Option<Admitted<H::Postbox>>,
     mailbox: Option<<H::Postbox as Postbox>::Mailbox>,
     /// The message that was measured last, held until another is or the mailbox is released.
     held: Option<(NonZeroU32, Message)>,
@@ -83,16 +88,16 @@ where
     H: House,
     S: Stream,
 {
-    /// A connection from `client` has been opened.
+    /// A connection from `client` was opened at the time `opened`.
     pub fn new(
         id: u64,
-        client: IpAddr,
+        (client, opened): (Peer, Instant),
         house: &'a H,
         settings: &Settings,
         stream: S,
         phase: watch::Receiver<Phase>,
     ) -> Self {
-        let server = Server::new(settings, Instant::now());
+        let server = Server::new(settings, opened);
         let (user, sent) = (String::new(), Sent::default());
         Self {
             id,
@@ -103,7 +108,7 @@ where
             server,
             phase,
             user,
-            postbox: None,
+            account: None,
             mailbox: None,
             held: None,
             sent,
@@ -155,7 +160,7 @@ where
                     return Ok(());
                 }
                 () = stop_for(&mut self.phase, logged_in) => {
-                    self.server.interrupted("the mailbox server is going down; nothing was deleted, try again later");
+                    self.server.interrupted(GOING_DOWN);
                     return Ok(());
                 }
             };
@@ -184,15 +189,23 @@ where
 
     async fn log_in(&mut self, login: Login) -> Result<(), End> {
         let (session, rip, user) = (self.id, self.client, login.user.as_str());
-        match self.house.admit(&login, self.client).await {
-            Ok(postbox) => {
+        let until = self.server.deadline().into();
+        let admitted = tokio::select! {
+            admitted = self.house.admit(&login, self.client, until) => admitted,
+            () = stop_for(&mut self.phase, false) => {
+                self.server.interrupted(GOING_DOWN);
+                return Ok(());
+            }
+        };
+        match admitted {
+            Ok(account) => {
                 info!(session, %rip, ?user, "logged in");
                 user.clone_into(&mut self.user);
-                match postbox.select(&FolderName::inbox()).await {
+                match account.postbox.select(&FolderName::inbox()).await {
                     Ok(mailbox) => {
                         self.server.logged_in(mailbox.count());
                         self.mailbox = Some(mailbox);
-                        self.postbox = Some(postbox);
+                        self.account = Some(account);
                     }
                     Err(fault) => {
                         error!(session, ?user, %fault, "cannot open the default mailbox");
@@ -201,8 +214,8 @@ where
                 }
             }
             Err(reason) => {
-                warn!(session, %rip, ?user, reason, "login refused");
-                self.server.refused(reason);
+                warn!(session, %rip, ?user, reason = &*reason, "login refused");
+                self.server.refused(&reason);
             }
         }
         Ok(())
@@ -214,9 +227,9 @@ where
         self.release(marks).await;
         let name = name.as_str();
         let mapped = self.house.mapped(&self.user, name);
-        let selected = match (&mapped, FolderName::parse(name), &self.postbox) {
+        let selected = match (&mapped, FolderName::parse(name), &self.account) {
             (Some(postbox), ..) => Some(postbox.select(&FolderName::inbox()).await),
-            (None, Ok(folder), Some(postbox)) => Some(postbox.select(&folder).await),
+            (None, Ok(folder), Some(account)) => Some(account.postbox.select(&folder).await),
             _ => None,
         };
         match selected {
@@ -300,14 +313,21 @@ where
     /// Writes all of the output. Each octet that the client takes gives it more time.
     async fn flush(&mut self) -> Result<(), End> {
         let mut done = 0;
-        while let Some(rest) = self.server.output().get(done..).filter(|rest| !rest.is_empty()) {
+        loop {
             let deadline = self.server.deadline();
+            let rest = self.server.output().get(done..).unwrap_or_default();
+            let is_all = rest.is_empty();
+            let write = async {
+                // What a stream of TLS has taken is not yet on its way.
+                if is_all { self.stream.flush().await.map(|()| 0) } else { self.stream.write(rest).await }
+            };
             let write = tokio::select! {
                 biased;
-                write = timeout_at(deadline.into(), self.stream.write(rest)) => write,
+                write = timeout_at(deadline.into(), write) => write,
                 () = stop_for(&mut self.phase, true) => return Err(End::Gone),
             };
             match write {
+                Ok(Ok(_)) if is_all => break,
                 Ok(Ok(0)) => return Err(End::Gone),
                 Ok(Ok(count)) => {
                     done += count;

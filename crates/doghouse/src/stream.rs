@@ -6,10 +6,12 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use proxy_header::io::ProxiedStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
 };
+use tokio_rustls::server::TlsStream;
 
 /// A stream to a client.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
@@ -21,6 +23,26 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
 }
 
 impl Stream for DuplexStream {}
+
+impl Stream for UnixStream {}
+
+impl<S: Stream + ?Sized> Stream for Box<S> {
+    fn untaken(&self) -> Option<u64> {
+        (**self).untaken()
+    }
+}
+
+impl<S: Stream> Stream for ProxiedStream<S> {
+    fn untaken(&self) -> Option<u64> {
+        self.get_ref().untaken()
+    }
+}
+
+impl<S: Stream> Stream for TlsStream<S> {
+    fn untaken(&self) -> Option<u64> {
+        self.get_ref().0.untaken()
+    }
+}
 
 impl Stream for TcpStream {
     /// From Linux's table of connections. It is read only where a client seems silent.

@@ -201,7 +201,8 @@ fn every_test_of_a_decision_is_linked_from_it() {
 
 /// The keys of the configuration as its source has them, each with its table.
 fn keys() -> Vec<(String, String)> {
-    let source = read("crates/doghouse/src/config.rs") + &read("crates/doghouse/src/config/delivery.rs");
+    let parts = files("crates/doghouse/src/config", ".rs");
+    let source: String = parts.iter().map(read).chain([read("crates/doghouse/src/config.rs")]).collect();
     let source = source.replace("pub(super) ", "");
     let mut keys = Vec::new();
     for raw in source.split("\nstruct Raw").skip(1) {

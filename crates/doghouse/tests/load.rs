@@ -27,13 +27,16 @@ fn message(number: u32) -> Vec<u8> {
     message
 }
 
+/// They all come from one address, as one user.
+const MANY: &str = "[limits]\nsessions_per_address = 2000\nsessions_per_account = 2000\n";
+
 /// A thousand sessions are all open at once before the first of them fetches.
 #[test]
 fn a_thousand_sessions_at_once_each_fetch_twenty_messages() {
     const SESSIONS: usize = 1000;
     const MESSAGES: u32 = 20;
     raise_the_limit_of_open_files();
-    let house = House::new();
+    let house = House::with_config(MANY);
     for number in 1..=MESSAGES {
         let stored = String::from_utf8(message(number)).unwrap().replace("\r\n", "\n");
         house.put("fido", &format!("17000000{number:02}.a"), stored.as_bytes());

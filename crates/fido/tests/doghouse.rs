@@ -7,7 +7,10 @@ mod common;
 use std::{fs, net::SocketAddr, path::Path};
 
 use common::{Outcome, fido, run};
-use doghouse::{config::Config, daemon::Daemon};
+use doghouse::{
+    config::Config,
+    daemon::{Daemon, Handed},
+};
 use tempfile::TempDir;
 
 /// Mail as it is stored, of the kinds that are met.
@@ -45,7 +48,7 @@ impl House {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let daemon = {
             let _within = runtime.enter();
-            Daemon::start(config).unwrap()
+            Daemon::start(config, Handed::default()).unwrap()
         };
         let address = daemon.addresses()[0];
         Self { folder, runtime, daemon, address }

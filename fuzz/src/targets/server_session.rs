@@ -1,14 +1,10 @@
 //! A whole session of the server, from octets to mail.
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr},
-    num::NonZeroU32,
-    sync::LazyLock,
-};
+use std::{borrow::Cow, collections::BTreeSet, num::NonZeroU32, sync::LazyLock};
 
 use doghouse::{
-    house::House,
+    house::{Admitted, House},
+    peer::Peer,
     session::{Phase, Session},
 };
 use pop2::{
@@ -19,6 +15,7 @@ use postbox::{FolderName, Mailbox, Postbox, memory::Memory};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     sync::watch,
+    time::Instant,
 };
 
 use crate::{
@@ -95,8 +92,12 @@ impl Kennel {
 impl House for Kennel {
     type Postbox = Memory;
 
-    async fn admit(&self, login: &Login, _: IpAddr) -> Result<Memory, &'static str> {
-        if is_right(login) { Ok(self.postbox(login.user.as_str()).clone()) } else { Err("login refused") }
+    async fn admit(&self, login: &Login, _: Peer, _: Instant) -> Result<Admitted<Memory>, Cow<'static, str>> {
+        if is_right(login) {
+            Ok(Admitted { postbox: self.postbox(login.user.as_str()).clone(), place: None })
+        } else {
+            Err("login refused".into())
+        }
     }
 
     fn mapped(&self, _: &str, _: &str) -> Option<Memory> {
@@ -128,8 +129,8 @@ async fn serve(
     let (near, far) = tokio::io::duplex(capacity);
     let (house, phase) = watch::channel(Phase::Open);
     let settings = Settings::new("dog-house.example");
-    let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let session = Session::new(1, client, &kennel, &settings, near, phase).run();
+    let session =
+        Session::new(1, (Peer::Local, Instant::now().into_std()), &kennel, &settings, near, phase).run();
     let ((), heard) = tokio::join!(session, speak(said, sizes, far, leave, closing, &house));
     let mut gone: BTreeSet<usize> = (0..MAIL.len()).collect();
     for (user, folder) in [("fido", "INBOX"), ("fido", "old.bones"), ("smith", "INBOX")] {

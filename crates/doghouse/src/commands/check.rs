@@ -12,7 +12,7 @@ use postbox::{FolderName, Location, Mailbox, Postbox};
 use crate::{
     accounts::Accounts,
     config::{Config, Endpoint},
-    daemon::{Gate, StartError, gates, open},
+    daemon::{Gate, Service, StartError, acceptor, gates, open},
     exit::{self, Failure, OrExit},
     house,
     smtp::machine::Protocol,
@@ -63,7 +63,7 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
 
 fn listeners(config: &Config, report: &mut Report) {
     for gate in gates(config) {
-        let (endpoint, protocol) = (gate.endpoint(), gate.protocol());
+        let (endpoint, protocol) = (gate.endpoint.clone(), gate.protocol());
         match open(&endpoint) {
             Ok(_) => report.good(format_args!("can listen on {endpoint} for {protocol}")),
             Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
@@ -73,7 +73,7 @@ fn listeners(config: &Config, report: &mut Report) {
             }
             Err(source) => report.fault(StartError::Listen { endpoint, key: gate.key(), source }),
         }
-        if let Gate::Mail(Protocol::Lmtp, Endpoint::Tcp(address)) = gate
+        if let Gate { service: Service::Mail(Protocol::Lmtp), endpoint: Endpoint::Tcp(address) } = gate
             && !address.ip().is_loopback()
         {
             report.warning(format_args!(
@@ -82,10 +82,25 @@ fn listeners(config: &Config, report: &mut Report) {
         }
     }
     for listener in &config.listeners {
-        let address = listener.address;
-        if !address.ip().is_loopback() && listener.cleartext_from.is_empty() {
+        let address = &listener.endpoint;
+        if let Some(pair) = &listener.tls {
+            match acceptor(pair) {
+                Ok(_) => {
+                    report.good(format_args!("{address} speaks TLS, with {}", pair.certificate.display()));
+                }
+                Err(error) => report.fault(error),
+            }
+        }
+        let is_open = matches!(address, Endpoint::Tcp(address) if !address.ip().is_loopback());
+        let in_clear = listener.tls.is_none() && listener.cleartext_from.is_empty();
+        if is_open && in_clear && listener.proxy_from.is_empty() {
             report.warning(format_args!(
-                "{address}: nobody but this machine can log in there; list networks in its cleartext_from"
+                "{address}: nobody but this machine can log in there; give it TLS, or list networks in its cleartext_from"
+            ));
+        }
+        for network in listener.proxy_from.iter().filter(|network| network.prefix_len() == 0) {
+            report.warning(format_args!(
+                "{address}: proxy_from {network} lets anybody say where they come from"
             ));
         }
         for network in listener.cleartext_from.iter().filter(|network| network.prefix_len() == 0) {

@@ -21,7 +21,7 @@ use crate::{
     accounts::edit,
     cli::Demo,
     config::Config,
-    daemon::Daemon,
+    daemon::{Daemon, Handed},
     exit::{self, Failure, OrExit},
     house,
 };
@@ -47,7 +47,7 @@ pub(super) async fn run(arguments: &Demo) -> Result<(), Failure> {
     deliver(&config).await?;
     println!("A mailbox of {} messages is laid out in {}", MAIL.len(), folder.path().display());
 
-    let daemon = Daemon::start(config).or_exit(exit::UNAVAILABLE)?;
+    let daemon = Daemon::start(config, Handed::default()).or_exit(exit::UNAVAILABLE)?;
     let address =
         *daemon.addresses().first().ok_or_else(|| Failure::new(exit::SOFTWARE, "nothing listens"))?;
     println!("and served by POP2 on {address}. A client fetches it, over the wire:\n");

@@ -8,16 +8,16 @@ use tracing::{error, info, warn};
 use super::stop::Stop;
 use crate::{
     config::Config,
-    daemon::{Daemon, StartError},
+    daemon::{Daemon, Handed, StartError},
     exit::{self, Failure, OrExit},
 };
 
-pub(super) async fn run(path: &Path) -> Result<(), Failure> {
+pub(super) async fn run(path: &Path, handed: Handed) -> Result<(), Failure> {
     let mut hangup = signal(SignalKind::hangup()).or_exit(exit::OS)?;
     let mut stop = Stop::new().or_exit(exit::OS)?;
     let config = Config::load(path).or_exit(exit::CONFIG)?;
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), hostname = config.hostname, "starting");
-    let mut daemon = Daemon::start(config).map_err(|error| Failure::new(code(&error), error))?;
+    let mut daemon = Daemon::start(config, handed).map_err(|error| Failure::new(code(&error), error))?;
     loop {
         tokio::select! {
             _ = hangup.recv() => reload(&mut daemon, path),
@@ -45,7 +45,7 @@ fn reload(daemon: &mut Daemon, path: &Path) {
 
 fn code(error: &StartError) -> u8 {
     match error {
-        StartError::Accounts { .. } | StartError::Aliases(_) => exit::CONFIG,
+        StartError::Accounts { .. } | StartError::Aliases(_) | StartError::Tls(_) => exit::CONFIG,
         StartError::Listen { .. } => exit::UNAVAILABLE,
     }
 }

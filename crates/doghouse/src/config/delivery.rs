@@ -1,7 +1,6 @@
 //! How mail comes in: `[delivery]`, `[[smtp]]` and `[[lmtp]]`.
 
 use std::{
-    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -9,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::is_host;
+use super::{Endpoint, Fault, is_host};
 use crate::quota::Quota;
 
 /// The largest message and the most recipients that may be configured.
@@ -31,29 +30,6 @@ pub struct Delivery {
     pub max_octets: u64,
     /// The most recipients of one message.
     pub max_recipients: usize,
-}
-
-/// Where to listen for mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
-    /// An address and a port.
-    Tcp(SocketAddr),
-    /// A socket in the file system.
-    Unix {
-        /// Where.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix { path, .. } => write!(f, "{}", path.display()),
-        }
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,13 +86,9 @@ pub(super) struct RawSmtp {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLmtp {
     address: Option<SocketAddr>,
-    socket: Option<Spanned<PathBuf>>,
-    #[serde(default)]
+    socket: Option<PathBuf>,
     mode: Option<Spanned<String>>,
 }
-
-/// What is wrong, and where in the text it begins.
-pub(super) type Fault = (usize, String);
 
 impl RawDelivery {
     pub(super) fn check(self, hostname: &str, folder: &Path) -> Result<Delivery, Fault> {
@@ -161,21 +133,9 @@ impl RawDelivery {
 }
 
 impl RawLmtp {
-    pub(super) fn check(lmtp: Spanned<Self>, folder: &Path) -> Result<Endpoint, Fault> {
-        let start = lmtp.span().start;
-        let lmtp = lmtp.into_inner();
-        let mode = match &lmtp.mode {
-            None => 0o660,
-            Some(mode) => {
-                u32::from_str_radix(mode.get_ref(), 8).ok().filter(|mode| *mode <= 0o777).ok_or_else(
-                    || (mode.span().start, "mode is written in octal, such as \"0660\"".to_owned()),
-                )?
-            }
-        };
-        match (lmtp.address, lmtp.socket) {
-            (Some(address), None) if lmtp.mode.is_none() => Ok(Endpoint::Tcp(address)),
-            (None, Some(path)) => Ok(Endpoint::Unix { path: folder.join(path.into_inner()), mode }),
-            _ => Err((start, "an [[lmtp]] has either address, or socket and perhaps mode".to_owned())),
-        }
+    /// `begin` is where the table begins.
+    pub(super) fn check(self, begin: usize, folder: &Path) -> Result<Endpoint, Fault> {
+        let endpoint = Endpoint::check(begin, self.address, self.socket, self.mode.as_ref(), folder)?;
+        endpoint.ok_or_else(|| (begin, "an [[lmtp]] has an address, or a socket and perhaps mode".to_owned()))
     }
 }

@@ -1,7 +1,5 @@
 //! What is listened on, and for which protocol.
 
-use std::net::SocketAddr;
-
 use crate::{
     config::{Config, Endpoint},
     smtp::machine::Protocol,
@@ -9,50 +7,48 @@ use crate::{
 
 /// A way in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Gate {
+pub(crate) struct Gate {
+    pub(crate) service: Service,
+    /// As configured.
+    pub(crate) endpoint: Endpoint,
+}
+
+/// What goes on behind a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
     /// Mail is fetched.
-    Pop2(SocketAddr),
+    Pop2,
     /// Mail comes in.
-    Mail(Protocol, Endpoint),
+    Mail(Protocol),
 }
 
 /// All that a configuration wants opened.
 pub(crate) fn gates(config: &Config) -> Vec<Gate> {
-    let mail = |protocol| move |endpoint: &Endpoint| Gate::Mail(protocol, endpoint.clone());
-    config
-        .listeners
-        .iter()
-        .map(|listener| Gate::Pop2(listener.address))
-        .chain(config.smtp.iter().map(mail(Protocol::Smtp)))
-        .chain(config.lmtp.iter().map(mail(Protocol::Lmtp)))
-        .collect()
+    let gate = |service| move |endpoint: &Endpoint| Gate { service, endpoint: endpoint.clone() };
+    let pop2 = config.listeners.iter().map(|listener| &listener.endpoint).map(gate(Service::Pop2));
+    let smtp = config.smtp.iter().map(gate(Service::Mail(Protocol::Smtp)));
+    let lmtp = config.lmtp.iter().map(gate(Service::Mail(Protocol::Lmtp)));
+    pop2.chain(smtp).chain(lmtp).collect()
 }
 
 impl Gate {
-    /// As configured.
-    pub(crate) fn endpoint(&self) -> Endpoint {
-        match self {
-            Self::Pop2(address) => Endpoint::Tcp(*address),
-            Self::Mail(_, endpoint) => endpoint.clone(),
-        }
-    }
-
     /// For people.
     pub(crate) fn protocol(&self) -> &'static str {
-        match self {
-            Self::Pop2(_) => "POP2",
-            Self::Mail(Protocol::Smtp, _) => "SMTP",
-            Self::Mail(Protocol::Lmtp, _) => "LMTP",
+        match self.service {
+            Service::Pop2 => "POP2",
+            Service::Mail(Protocol::Smtp) => "SMTP",
+            Service::Mail(Protocol::Lmtp) => "LMTP",
         }
     }
 
     /// The key of the configuration that says where.
     pub(crate) fn key(&self) -> &'static str {
-        match self {
-            Self::Pop2(_) => "listener.address",
-            Self::Mail(Protocol::Smtp, _) => "smtp.address",
-            Self::Mail(Protocol::Lmtp, Endpoint::Tcp(_)) => "lmtp.address",
-            Self::Mail(Protocol::Lmtp, Endpoint::Unix { .. }) => "lmtp.socket",
+        match (self.service, &self.endpoint) {
+            (Service::Pop2, Endpoint::Tcp(_)) => "listener.address",
+            (Service::Pop2, Endpoint::Unix { .. }) => "listener.socket",
+            (Service::Mail(Protocol::Smtp), _) => "smtp.address",
+            (Service::Mail(Protocol::Lmtp), Endpoint::Tcp(_)) => "lmtp.address",
+            (Service::Mail(Protocol::Lmtp), Endpoint::Unix { .. }) => "lmtp.socket",
         }
     }
 }

@@ -10,9 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
-use crate::config::Endpoint;
+use crate::{config::Endpoint, peer::Peer, stream::Stream};
 
 /// Connections that may wait to be accepted; the system has a limit of its own (`net.core.somaxconn`).
 const QUEUE: u32 = 4096;
@@ -21,14 +21,11 @@ const QUEUE: u32 = 4096;
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpListener),
-    Unix { listener: UnixListener, _file: SocketFile },
-}
-
-/// A connection that was accepted.
-#[derive(Debug)]
-pub(super) enum Connection {
-    Tcp(TcpStream, SocketAddr),
-    Unix(UnixStream),
+    Unix {
+        listener: UnixListener,
+        /// Where it is ours to remove.
+        _file: Option<SocketFile>,
+    },
 }
 
 /// The file of a socket, which goes when the socket does.
@@ -68,10 +65,20 @@ fn open_unix(path: &Path, mode: u32) -> io::Result<Socket> {
     let listener = UnixListener::bind(path)?;
     let file = SocketFile(path.to_owned());
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-    Ok(Socket::Unix { listener, _file: file })
+    Ok(Socket::Unix { listener, _file: Some(file) })
 }
 
 impl Socket {
+    /// One that was opened elsewhere, and does not block.
+    pub(super) fn tcp(socket: std::net::TcpListener) -> io::Result<Self> {
+        TcpListener::from_std(socket).map(Self::Tcp)
+    }
+
+    /// The same, in the file system.
+    pub(super) fn unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        Ok(Self::Unix { listener: UnixListener::from_std(socket)?, _file: None })
+    }
+
     /// Where it listens, as it turned out.
     pub(super) fn endpoint(&self, configured: &Endpoint) -> io::Result<Endpoint> {
         Ok(match self {
@@ -80,15 +87,16 @@ impl Socket {
         })
     }
 
-    pub(super) async fn accept(&self) -> io::Result<Connection> {
+    /// The next connection, and who is at its other end.
+    pub(super) async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
         Ok(match self {
             Self::Tcp(listener) => {
                 let (stream, client) = listener.accept().await?;
                 // Replies are small and awaited.
                 let _ = stream.set_nodelay(true);
-                Connection::Tcp(stream, client)
+                (Box::new(stream), Peer::at(client.ip()))
             }
-            Self::Unix { listener, .. } => Connection::Unix(listener.accept().await?.0),
+            Self::Unix { listener, .. } => (Box::new(listener.accept().await?.0), Peer::Local),
         })
     }
 }

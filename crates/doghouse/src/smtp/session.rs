@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::IpAddr,
     time::{Duration, SystemTime},
 };
 
@@ -18,7 +17,7 @@ use super::{
     message::Incoming,
     reply::Reply,
 };
-use crate::{house::PostOffice, recipients::Target, session::Phase};
+use crate::{house::PostOffice, peer::Peer, recipients::Target, session::Phase};
 
 /// How long a closed connection may still be read, so that the client gets to see the last reply.
 const LINGER: Duration = Duration::from_secs(2);
@@ -26,14 +25,11 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How much is read at a time, in octets.
 const PIECE: usize = 16 * 1024;
 
-/// Where a client is: the address, if it came by one.
-pub type Client = Option<IpAddr>;
-
 /// One session.
 // No Debug: a store need not show itself.
 pub struct Session<'a, O, S> {
     id: u64,
-    client: Client,
+    client: Peer,
     office: &'a O,
     stream: S,
     machine: Machine,
@@ -59,7 +55,7 @@ where
     /// A connection has been opened.
     pub fn new(
         id: u64,
-        client: Client,
+        client: Peer,
         office: &'a O,
         settings: Settings,
         idle: Duration,
@@ -87,7 +83,7 @@ where
 
     /// Takes mail until either side ends the session.
     pub async fn run(mut self) {
-        debug!(session = self.id, rip = self.rip(), "connected to deliver");
+        debug!(session = self.id, rip = %self.client, "connected to deliver");
         loop {
             match self.machine.step() {
                 Step::Receive => {
@@ -105,7 +101,7 @@ where
                 }
             }
         }
-        info!(session = self.id, rip = self.rip(), messages = self.messages, "delivery session ended");
+        info!(session = self.id, rip = %self.client, messages = self.messages, "delivery session ended");
     }
 
     /// Writes what there is to say, then waits for octets from the client; not beyond its time, nor the
@@ -145,7 +141,7 @@ where
                 Ok(())
             }
             Err(reply) => {
-                warn!(session = self.id, rip = self.rip(), to = ?address, %reply, "recipient refused");
+                warn!(session = self.id, rip = %self.client, to = ?address, %reply, "recipient refused");
                 Err(reply)
             }
         };
@@ -195,7 +191,7 @@ where
         for target in targets {
             let message = incoming.behind(self.trace(address)).map_err(|error| self.cannot_keep(&error))?;
             self.office.deliver(target, message).await?;
-            info!(session = self.id, rip = self.rip(), from = ?self.machine.sender(), user = ?target.user, folder = %target.folder, "delivered");
+            info!(session = self.id, rip = %self.client, from = ?self.machine.sender(), user = ?target.user, folder = %target.folder, "delivered");
         }
         Ok(())
     }
@@ -203,7 +199,7 @@ where
     /// The trace fields (RFC 5321, 4.4). Only the recipient of this copy is named: others may be secret.
     fn trace(&self, address: &str) -> String {
         let (client, sender) = (self.machine.client(), self.machine.sender());
-        let from = self.client.map_or_else(|| "local".to_owned(), |ip| format!("[{}]", ip.to_canonical()));
+        let from = self.client.address().map_or_else(|| "local".to_owned(), |ip| format!("[{ip}]"));
         let (by, with, id) = (&self.hostname, self.machine.with(), self.id);
         let date = httpdate::fmt_http_date(SystemTime::now()).replace("GMT", "+0000");
         let client = if client.is_empty() { "unknown" } else { client };
@@ -243,13 +239,8 @@ where
     }
 
     fn broken(&self, error: &io::Error) -> Gone {
-        info!(session = self.id, rip = self.rip(), %error, "connection broken");
+        info!(session = self.id, rip = %self.client, %error, "connection broken");
         Gone
-    }
-
-    /// The client's address, for the log.
-    fn rip(&self) -> String {
-        self.client.map_or_else(|| "local".to_owned(), |ip| ip.to_string())
     }
 }
 

@@ -30,9 +30,11 @@ impl House {
     /// The same, with more tables at the end of the configuration.
     pub fn with_config(extra: &str) -> Self {
         let folder = TempDir::with_prefix("doghouse-test-").unwrap();
+        let listener =
+            if extra.contains("[[listener]]") { "" } else { "[[listener]]\naddress = \"127.0.0.1:0\"\n" };
         let config = format!(
             "hostname = \"dog-house.example\"\n[accounts]\npasswd_file = \"users\"\n\
-             [mail]\ndefault = [\"maildir:mail/{{user}}\"]\n{extra}\n[[listener]]\naddress = \"127.0.0.1:0\"\n"
+             [mail]\ndefault = [\"maildir:mail/{{user}}\"]\n{extra}\n{listener}"
         );
         fs::write(folder.path().join("doghouse.toml"), config).unwrap();
         fs::write(folder.path().join("users"), "fido:{PLAIN}bone\nsmith:{PLAIN}cat\n").unwrap();
@@ -88,6 +90,11 @@ impl House {
     pub fn serve(&self) -> Daemon {
         Daemon::start(self.command(&["serve"]))
     }
+
+    /// The same, where it listens on no address.
+    pub fn serve_elsewhere(&self) -> Daemon {
+        Daemon::spawn(self.command(&["serve"]))
+    }
 }
 
 /// A running `doghouse serve`. Dropping it ends it.
@@ -99,7 +106,15 @@ pub struct Daemon {
 
 impl Daemon {
     /// By a command of one's own; as another user, say.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        let mut daemon = Self::spawn(command);
+        let log = daemon.log();
+        let address = log.split("listening address=").nth(1).unwrap().split_whitespace().next().unwrap();
+        daemon.address = address.parse().unwrap();
+        daemon
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (errors, lines) = (child.stderr.take().unwrap(), Arc::clone(&log));
@@ -108,11 +123,8 @@ impl Daemon {
                 lines.lock().unwrap().extend([line.as_str(), "\n"]);
             }
         });
-        let mut daemon = Self { address: SocketAddr::from(([0; 4], 0)), child, log };
+        let daemon = Self { address: SocketAddr::from(([0; 4], 0)), child, log };
         daemon.wait_for_log("listening address=");
-        let log = daemon.log();
-        let address = log.split("listening address=").nth(1).unwrap().split_whitespace().next().unwrap();
-        daemon.address = address.parse().unwrap();
         daemon
     }
 
@@ -183,17 +195,28 @@ impl Drop for Daemon {
 }
 
 /// A connection on which a test says just what it means to.
-pub struct Client(BufReader<TcpStream>);
+pub struct Client<S = TcpStream>(BufReader<S>);
+
+/// With what no machine needs longer for.
+pub fn patient(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
 
 impl Client {
     pub fn new(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
+        Self::over(patient(stream))
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    pub fn over(stream: S) -> Self {
         Self(BufReader::new(stream))
     }
 
-    pub fn into_stream(self) -> TcpStream {
+    pub fn into_stream(self) -> S {
         self.0.into_inner()
     }
 

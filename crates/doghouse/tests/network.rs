@@ -1,0 +1,348 @@
+//! The ways in: TLS, sockets in the file system and sockets that were handed over, PROXY headers, and who is let in by
+//! which.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+// Tests stop at the first surprise.
+
+mod common;
+
+use std::{
+    fs,
+    io::Write,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    os::unix::{fs::PermissionsExt, net::UnixStream},
+    path::Path,
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use common::{Client, Daemon, House, patient};
+use rustix::process::Signal;
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+    version::{TLS12, TLS13},
+};
+
+/// Writes a certificate for `dog-house.example` that nobody has signed, and its key.
+fn certify(house: &House, name: &str) {
+    let made = rcgen::generate_simple_self_signed(["dog-house.example".to_owned()]).unwrap();
+    fs::write(house.path().join(format!("{name}.crt")), made.cert.pem()).unwrap();
+    fs::write(house.path().join(format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+}
+
+/// Speaks TLS with whoever shows the certificate in the file `name`.
+fn tls(
+    stream: TcpStream,
+    certificate: &Path,
+    version: &'static SupportedProtocolVersion,
+) -> Client<StreamOwned<ClientConnection, TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("dog-house.example").unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    Client::over(StreamOwned::new(connection, patient(stream)))
+}
+
+/// A house whose first listener is for TLS, and trusts a proxy on 127.0.0.1.
+fn tls_house() -> House {
+    let house = House::with_config(
+        "[[listener]]\naddress = '127.0.0.1:0'\ncertificate = 'one.crt'\nkey = 'one.key'\nproxy_from = ['127.0.0.2/32']\n",
+    );
+    certify(&house, "one");
+    house
+}
+
+/// From one of this machine's own addresses.
+fn connect_from(last: u8, to: SocketAddr) -> TcpStream {
+    let socket =
+        rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+    let from = SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0));
+    rustix::net::bind(&socket, &from).unwrap();
+    rustix::net::connect(&socket, &to).unwrap();
+    patient(socket.into())
+}
+
+#[test]
+fn mail_is_fetched_over_both_versions_of_tls() {
+    let house = tls_house();
+    let stored = b"0123456789abcde\n".repeat(60_000);
+    house.put("fido", "1700000000.a", &stored);
+    let daemon = house.serve();
+    for version in [&TLS12, &TLS13] {
+        let mut client =
+            tls(TcpStream::connect(daemon.address).unwrap(), &house.path().join("one.crt"), version);
+        assert_eq!(client.log_in(), "#1 messages for you");
+        let length = pop2::wire::length(&stored);
+        assert_eq!(client.say("READ"), format!("={length} characters in message 1"));
+        client.send(b"RETR\r\n");
+        let octets = client.octets(usize::try_from(length).unwrap());
+        assert!(octets.chunks(17).all(|line| line == b"0123456789abcde\r\n"));
+        client.say("ACKS");
+        assert_eq!(client.say("QUIT"), "+ OK, bye");
+        assert_eq!(client.end(), b"", "it takes its leave");
+    }
+    // Who speaks in clear there is no client.
+    let mut plain = daemon.connect();
+    plain.send(b"HELO fido bone\r\n");
+    assert!(!plain.end().starts_with(b"#"));
+    daemon.wait_for_log("no session session=3 rip=127.0.0.1 error=no TLS: ");
+    assert!(!daemon.log().contains("bone"));
+}
+
+#[test]
+fn openssl_and_we_understand_each_other() {
+    let Ok(version) = Command::new("openssl").arg("version").output() else {
+        assert!(std::env::var_os("CI").is_none(), "openssl is not installed");
+        println!("skipped: openssl is not installed");
+        return;
+    };
+    let house = tls_house();
+    house.put("fido", "1700000000.a", b"woof\n");
+    let daemon = house.serve();
+    for version_flag in ["-tls1_2", "-tls1_3"] {
+        let mut child = Command::new("openssl")
+            .args(["s_client", "-quiet", "-verify_return_error", "-crlf", version_flag])
+            .args(["-servername", "dog-house.example", "-connect", &daemon.address.to_string()])
+            .arg("-CAfile")
+            .arg(house.path().join("one.crt"))
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(b"HELO fido bone\nREAD\nRETR\nACKS\nQUIT\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let expected =
+            "=6 characters in message 1\r\nwoof\r\n=0 characters: no message to read\r\n+ OK, bye\r\n";
+        assert!(said.ends_with(expected), "{version_flag} of {version:?}: {said}");
+        drop(input);
+    }
+}
+
+#[test]
+fn a_reload_takes_a_new_certificate_and_keeps_the_old_one_where_it_is_bad() {
+    let house = tls_house();
+    let daemon = house.serve();
+    let greeted_with = |name: &str| {
+        let stream = TcpStream::connect(daemon.address).unwrap();
+        tls(stream, &house.path().join(name), &TLS13).line()
+    };
+    assert!(greeted_with("one.crt").starts_with("+ POP2 "));
+    certify(&house, "two");
+    fs::copy(house.path().join("one.crt"), house.path().join("old.crt")).unwrap();
+    // The certificate without its key.
+    fs::copy(house.path().join("two.crt"), house.path().join("one.crt")).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon
+        .wait_for_log("the new configuration is refused; the old one stays in force error=\"cannot use the");
+    assert!(greeted_with("old.crt").starts_with("+ POP2 "));
+    fs::copy(house.path().join("two.key"), house.path().join("one.key")).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("configuration and users read again");
+    assert!(greeted_with("two.crt").starts_with("+ POP2 "));
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_said() {
+    let house = tls_house();
+    for (file, content, expected) in [
+        ("one.key", "", "cannot use the key "),
+        ("one.crt", "woof", "it has none in PEM (BEGIN CERTIFICATE)"),
+        ("one.crt", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "it is not in order"),
+    ] {
+        let good = fs::read(house.path().join(file)).unwrap();
+        fs::write(house.path().join(file), content).unwrap();
+        for command in ["check", "serve"] {
+            let output = house.command(&[command]).output().unwrap();
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert_eq!(output.status.code(), Some(78), "{said}");
+            assert!(said.contains(expected) && said.contains(file), "{command}: {said}");
+        }
+        fs::write(house.path().join(file), good).unwrap();
+    }
+    fs::remove_file(house.path().join("one.crt")).unwrap();
+    let output = house.command(&["check"]).output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("correct the path"));
+}
+
+#[test]
+fn a_socket_in_the_file_system_takes_passwords_and_obeys_its_permissions() {
+    let house = House::with_config("[[listener]]\nsocket = 'pop2.sock'\nmode = '0600'\n");
+    house.put("fido", "1700000000.a", b"woof\n");
+    let daemon = house.serve_elsewhere();
+    let path = house.path().join("pop2.sock");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut client = Client::over(UnixStream::connect(&path).unwrap());
+    assert_eq!(client.log_in(), "#1 messages for you");
+    assert_eq!(client.say("QUIT"), "+ OK, bye");
+    daemon.wait_for_log("logged in session=1 rip=local user=\"fido\"");
+}
+
+/// What a proxy says of whom it comes, in both versions of its protocol.
+fn header(version: u8, source: &str, with_tls: bool) -> Vec<u8> {
+    let source: SocketAddr = source.parse().unwrap();
+    if version == 1 {
+        let family = if source.is_ipv4() { "TCP4" } else { "TCP6" };
+        let to = if source.is_ipv4() { "192.0.2.250" } else { "2001:db8::250" };
+        return format!("PROXY {family} {} {to} {} 109\r\n", source.ip(), source.port()).into_bytes();
+    }
+    let mut rest = match source.ip() {
+        std::net::IpAddr::V4(ip) => [ip.octets(), [192, 0, 2, 250]].concat(),
+        std::net::IpAddr::V6(ip) => [ip.octets(), ip.octets()].concat(),
+    };
+    rest.extend_from_slice(&source.port().to_be_bytes());
+    rest.extend_from_slice(&109_u16.to_be_bytes());
+    if with_tls {
+        // PP2_TYPE_SSL: the client came by TLS, and showed no certificate.
+        rest.extend_from_slice(&[0x20, 0, 5, 1, 0, 0, 0, 1]);
+    }
+    let family = if source.is_ipv4() { 0x11 } else { 0x21 };
+    let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
+    [b"\r\n\r\n\0\r\nQUIT\n\x21", &[family][..], &length, &rest].concat()
+}
+
+#[test]
+fn a_listed_proxy_tells_where_its_clients_are_and_nobody_else_does() {
+    let house = House::with_config(
+        "[[listener]]\naddress = '127.0.0.1:0'\ncleartext_from = ['192.0.2.0/24', '2001:db8::/32']\nproxy_from = ['127.0.0.2/32']\n",
+    );
+    let daemon = house.serve();
+    let log_in = |last: u8, header: &[u8]| {
+        let mut client = Client::over(connect_from(last, daemon.address));
+        // In one piece with what follows, and in many.
+        for piece in header.chunks(if header.len().is_multiple_of(2) { 7 } else { 500 }) {
+            client.send(piece);
+        }
+        client.send(b"HELO fido bone\r\n");
+        let greeting = client.line();
+        if greeting.starts_with('-') { greeting } else { client.line() }
+    };
+    for version in [1, 2] {
+        for (source, expected) in [
+            ("192.0.2.9:4000", "#0 messages"),
+            ("[2001:db8::9]:4000", "#0 messages"),
+            ("198.51.100.9:4000", "- passwords in clear are not taken"),
+        ] {
+            let reply = log_in(2, &header(version, source, false));
+            assert!(reply.starts_with(expected), "{version} {source}: {reply}");
+            let ip = source.parse::<SocketAddr>().unwrap().ip();
+            daemon.wait_for_log(&format!("rip={ip} user=\"fido\""));
+        }
+    }
+    assert!(log_in(2, &header(2, "198.51.100.9:4000", true)).starts_with("#0"), "by TLS up to the proxy");
+    assert!(log_in(2, b"PROXY UNKNOWN\r\n").starts_with("#0"), "the proxy itself, from loopback");
+    // Who is not listed says it in vain.
+    let reply = log_in(3, &header(1, "192.0.2.9:4000", false));
+    assert!(reply.starts_with("- "), "{reply}");
+    let mut silent = Client::over(connect_from(2, daemon.address));
+    silent.send(b"HELO fido bone\r\n");
+    assert_eq!(silent.end(), b"", "a proxy says where its client is");
+    daemon.wait_for_log("rip=127.0.0.2 error=no PROXY header that can be read");
+}
+
+#[test]
+fn a_proxy_header_comes_before_tls() {
+    let house = tls_house();
+    let daemon = house.serve();
+    let mut stream = connect_from(2, daemon.address);
+    stream.write_all(&header(2, "198.51.100.9:4000", false)).unwrap();
+    let mut client = tls(stream, &house.path().join("one.crt"), &TLS13);
+    assert_eq!(client.log_in(), "#0 messages for you");
+    daemon.wait_for_log("logged in session=1 rip=198.51.100.9 user=\"fido\"");
+}
+
+#[test]
+fn a_handed_socket_outlives_the_process_that_serves_it() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let house = House::with_config(&format!("[[listener]]\naddress = '{address}'\n"));
+    house.put("fido", "1700000000.a", b"woof\n");
+    // Nobody but the one that was handed over could be listened on here.
+    let serve = || {
+        let serve = house.command(&["serve"]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\" 3<&0 0</dev/null"]);
+        shell.arg(serve.get_program()).args(serve.get_args());
+        shell.stdin(std::os::fd::OwnedFd::from(socket.try_clone().unwrap()));
+        Daemon::start(shell)
+    };
+    let first = serve();
+    assert_eq!(first.address, address);
+    let mut old = Client::new(TcpStream::connect(address).unwrap());
+    old.log_in();
+    first.signal(Signal::TERM);
+    first.wait_for_log("stopping; sessions at work may finish");
+    // Nobody accepts it yet, and nobody refuses it.
+    let mut between = Client::new(TcpStream::connect(address).unwrap());
+    let second = serve();
+    assert_eq!(between.log_in(), "#1 messages for you");
+    assert_eq!(old.say("QUIT"), "+ OK, bye", "the old one goes on while the new one serves");
+    assert!(first.wait().success());
+    between.say("QUIT");
+    assert!(second.stop().success());
+}
+
+#[test]
+fn places_are_limited_by_address_and_by_account() {
+    let house = House::with_config("[limits]\nsessions_per_address = 3\nsessions_per_account = 2\n");
+    let daemon = house.serve();
+    let from = |last: u8| Client::over(connect_from(last, daemon.address));
+    let (mut one, mut two, mut three) = (from(1), from(1), from(1));
+    assert!(one.log_in().starts_with("#0") && two.log_in().starts_with("#0"));
+    assert_eq!(three.log_in(), "- too many sessions of this account; end one, or try again later");
+    drop(three);
+    daemon.wait_for_log("session ended session=3 ");
+    let mut three = from(1);
+    three.line();
+    let mut four = from(1);
+    assert_eq!(four.line(), "- too many sessions from your address; try again later");
+    assert_eq!(four.end(), b"");
+    let mut elsewhere = from(2);
+    elsewhere.line();
+    assert!(elsewhere.say("HELO smith cat").starts_with("#0"));
+    assert_eq!(one.say("QUIT"), "+ OK, bye");
+    drop(one);
+    daemon.wait_for_log("session ended session=1 ");
+    assert!(three.say("HELO fido bone").starts_with("#0"), "there is room again");
+}
+
+#[test]
+fn guessing_is_slow_and_who_knows_the_password_is_not_locked_out() {
+    let house =
+        House::with_config("[limits]\nlogin_failures = 2\nlogin_delay_seconds = 1\nlogin_seconds = 5\n");
+    let daemon = house.serve();
+    let from = |last: u8| Client::over(connect_from(last, daemon.address));
+    let mut known = from(9);
+    assert!(known.log_in().starts_with("#0"));
+    // All at once, and one after the other all the same.
+    let begun = std::time::Instant::now();
+    let mut guesses: Vec<_> = (0..6).map(|_| from(1)).collect();
+    for guess in &mut guesses {
+        guess.send(b"HELO fido cat\r\n");
+    }
+    // A place that fido was seen at before has nothing to wait for.
+    let mut again = from(9);
+    assert!(again.log_in().starts_with("#0"));
+    let replies: Vec<String> = guesses
+        .iter_mut()
+        .map(|guess| {
+            guess.line();
+            guess.line()
+        })
+        .collect();
+    assert!(begun.elapsed() >= Duration::from_secs(3), "the third and all after it wait for a second each");
+    assert!(
+        replies.iter().all(|reply| reply.starts_with("- login refused")
+            || reply.starts_with("- too many failed logins; try again later")),
+        "{replies:?}"
+    );
+    daemon.wait_for_log("login refused session=3 rip=127.0.0.1 user=\"fido\"");
+}
