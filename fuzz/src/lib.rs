@@ -14,6 +14,7 @@ mod targets {
     pub(crate) mod client_session;
     pub(crate) mod command;
     pub(crate) mod configuration;
+    pub(crate) mod devices;
     pub(crate) mod framing;
     pub(crate) mod mail_file;
     pub(crate) mod passwd_file;
@@ -29,6 +30,7 @@ pub use targets::{
     client_session::client_session,
     command::command,
     configuration::configuration,
+    devices::devices,
     framing::framing,
     mail_file::{mbox, mtx},
     passwd_file::passwd_file,
@@ -43,7 +45,7 @@ pub use targets::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("framing", framing),
     ("command", command),
     ("reply", reply),
@@ -55,6 +57,7 @@ pub const TARGETS: [Target; 13] = [
     ("aliases", aliases),
     ("receiving", receiving),
     ("proxy_header", proxy_header),
+    ("devices", devices),
     ("mbox", mbox),
     ("mtx", mtx),
 ];

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
 
-use crate::config::DEFAULT_PATH;
+use crate::{accounts::network, config::DEFAULT_PATH};
 
 /// A mailbox server that speaks POP2 (RFC 937).
 #[derive(Debug, Parser)]
@@ -60,10 +61,17 @@ pub struct Deliver {
 #[derive(Debug, Subcommand)]
 pub enum User {
     /// Add a user
-    Add(SetPassword),
+    Add {
+        /// Give no password that anybody knows: only devices are to log in
+        #[arg(long, conflicts_with = "password_stdin")]
+        devices_only: bool,
+        /// Who, and the password
+        #[command(flatten)]
+        user: SetPassword,
+    },
     /// Give a user another password
     Passwd(SetPassword),
-    /// Remove a user; the mail stays
+    /// Remove a user, and the passwords of the user's devices; the mail stays
     Remove {
         /// The user
         #[arg(value_name = "USER")]
@@ -74,6 +82,63 @@ pub enum User {
     },
     /// List the users
     List(ConfigFile),
+    /// Passwords of devices: for POP2 alone, one a machine, from where it is
+    #[command(subcommand)]
+    Device(Device),
+}
+
+/// `doghouse user device`
+#[derive(Debug, Subcommand)]
+pub enum Device {
+    /// Make a password for a device, and show it this once
+    Add {
+        /// Whose mail it is to fetch
+        #[arg(value_name = "USER")]
+        user: String,
+        /// What to call it, in lists and in the log
+        #[arg(short, long, value_name = "TEXT")]
+        label: String,
+        /// The networks that it may log in from; anywhere without this
+        #[arg(long, value_name = "NETWORK", value_delimiter = ',', value_parser = a_network)]
+        from: Vec<IpNet>,
+        /// Let it read but delete nothing: ACKD keeps the message
+        #[arg(long)]
+        read_only: bool,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+        /// Which configuration
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// List devices, and when each was used last
+    List {
+        /// Whose; everybody's without this
+        #[arg(value_name = "USER")]
+        user: Option<String>,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+        /// Which configuration
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Remove a device: its password is good for nothing from the next login on
+    Remove {
+        /// Whose it is
+        #[arg(value_name = "USER")]
+        user: String,
+        /// What it is called
+        #[arg(value_name = "LABEL")]
+        label: String,
+        /// Which configuration
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+}
+
+fn a_network(text: &str) -> Result<IpNet, &'static str> {
+    network(text).ok_or("write a network or an address, such as 192.168.7.0/24 or fd00::1")
 }
 
 /// A user, and where the new password comes from.

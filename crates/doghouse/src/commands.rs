@@ -12,6 +12,7 @@ mod check;
 mod deliver;
 mod demo;
 mod mailbox;
+mod output;
 mod serve;
 mod stop;
 mod user;

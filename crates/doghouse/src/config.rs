@@ -35,6 +35,10 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// The users and their passwords.
     pub passwd_file: PathBuf,
+    /// The passwords of their devices; it need not be there.
+    pub devices_file: PathBuf,
+    /// Where it is noted when each device was used last.
+    pub last_use_file: PathBuf,
     /// How long a verified password is remembered in memory.
     pub remember: Duration,
     /// The stores of an account's mail in order, at least one.
@@ -122,12 +126,19 @@ struct Raw {
 #[serde(deny_unknown_fields, default)]
 struct RawAccounts {
     passwd_file: PathBuf,
+    devices_file: PathBuf,
+    last_use_file: PathBuf,
     remember_seconds: u64,
 }
 
 impl Default for RawAccounts {
     fn default() -> Self {
-        Self { passwd_file: "users".into(), remember_seconds: 600 }
+        Self {
+            passwd_file: "users".into(),
+            devices_file: "devices".into(),
+            last_use_file: "last-use".into(),
+            remember_seconds: 600,
+        }
     }
 }
 
@@ -244,6 +255,8 @@ impl Config {
             hostname,
             listeners,
             passwd_file: folder.join(raw.accounts.passwd_file),
+            devices_file: folder.join(raw.accounts.devices_file),
+            last_use_file: folder.join(raw.accounts.last_use_file),
             remember: Duration::from_secs(raw.accounts.remember_seconds),
             mail,
             folders,
@@ -363,7 +376,7 @@ mod tests {
         assert_eq!(config.listeners.len(), 1);
         assert_eq!(config.listeners[0].endpoint.to_string(), "127.0.0.1:1109");
         assert_eq!(config.passwd_file, Path::new("/etc/doghouse/users"));
-        assert_eq!(config.mail[0].base(), Path::new("/etc/doghouse/mail"));
+        assert_eq!(config.mail[0].base(), Some(Path::new("/etc/doghouse/mail")));
         assert!(is_host(&config.hostname));
     }
 
@@ -383,6 +396,8 @@ mod tests {
             mode = "0600"
             [accounts]
             passwd_file = "/etc/dovecot/users"
+            devices_file = "devs"
+            last_use_file = "/var/lib/doghouse/last-use"
             remember_seconds = 0
             [mail]
             default = ["maildir:/var/spool/{user}", "maildir:/home/{user}/Maildir"]
@@ -429,6 +444,8 @@ mod tests {
         assert_eq!(socket.endpoint, Endpoint::Unix { path, mode: 0o600 });
         assert_eq!((config.hostname.as_str(), config.mail.len()), ("dog-house.example", 2));
         assert_eq!(config.passwd_file, Path::new("/etc/dovecot/users"));
+        assert_eq!(config.devices_file, Path::new("/etc/doghouse/devs"));
+        assert_eq!(config.last_use_file, Path::new("/var/lib/doghouse/last-use"));
         assert_eq!(config.limits.sessions, 7);
         assert_eq!((config.limits.sessions_per_address, config.limits.sessions_per_account), (4, 2));
         assert_eq!((config.limits.login_failures, config.limits.login_delay), (1, Duration::from_secs(8)));

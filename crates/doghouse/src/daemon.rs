@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
 use crate::{
-    accounts::{self, Accounts},
+    accounts,
     config::{Config, Endpoint},
     guard::Guard,
     house::{self, Doghouse, Door},
@@ -48,6 +48,9 @@ pub(crate) use tls::acceptor;
 
 /// How long to wait where connections cannot be accepted, such as for want of file descriptors.
 const BREATHER: Duration = Duration::from_millis(100);
+
+/// How often it is written down when devices were used last.
+const NOTES: Duration = Duration::from_mins(1);
 
 /// Descriptors that a session may hold at once: its socket, its folder and a message.
 const DESCRIPTORS: u64 = 4;
@@ -160,6 +163,7 @@ impl Daemon {
             guard: Guard::default(),
             next_id: AtomicU64::new(1),
         });
+        tokio::spawn(keep_last_use(Arc::clone(&shared)));
         let mut daemon = Self { shared, open: Vec::new(), handed, phase: watch::Sender::new(Phase::Open) };
         daemon.open_doors(sockets);
         Ok(daemon)
@@ -212,6 +216,7 @@ impl Daemon {
             self.phase.send_replace(Phase::Closing);
             self.phase.closed().await;
         }
+        write_last_use(&self.shared, &mut false).await;
     }
 
     fn open_doors(&mut self, sockets: Vec<(Gate, Endpoint, Socket)>) {
@@ -240,9 +245,32 @@ impl Shared {
     }
 }
 
+/// Writes down now and then when devices were used last.
+async fn keep_last_use(shared: Arc<Shared>) {
+    let mut told = false;
+    loop {
+        sleep(NOTES).await;
+        write_last_use(&shared, &mut told).await;
+    }
+}
+
+/// Writes down when devices were used last; a fault is told once.
+async fn write_last_use(shared: &Arc<Shared>, told: &mut bool) {
+    let shared = Arc::clone(shared);
+    let written = tokio::task::spawn_blocking(move || {
+        let file = shared.loaded().house.config().last_use_file.clone();
+        shared.guard.last_use.write(&file).map_err(|error| (error, file))
+    });
+    if let Ok(Err((error, file))) = written.await
+        && !std::mem::replace(told, true)
+    {
+        warn!(file = %file.display(), %error, "cannot write down when devices were used last");
+    }
+}
+
 /// Reads the files that a configuration names.
 fn load(config: Config) -> Result<Loaded, StartError> {
-    let accounts = Accounts::load(&config.passwd_file, config.remember)?;
+    let accounts = house::accounts(&config)?;
     for warning in accounts.warnings() {
         warn!(file = %config.passwd_file.display(), %warning, "an account is locked");
     }

@@ -8,7 +8,7 @@ pub use throttle::{Patience, Throttle};
 
 use std::sync::Arc;
 
-use crate::peer::Block;
+use crate::{accounts::LastUse, peer::Block};
 
 /// What sessions are counted by, and what slows down guessing.
 #[derive(Debug, Default)]
@@ -21,4 +21,6 @@ pub struct Guard {
     pub accounts: Arc<Counts<String>>,
     /// Failed logins.
     pub logins: Throttle,
+    /// When devices were used last.
+    pub last_use: LastUse,
 }

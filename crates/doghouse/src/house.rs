@@ -7,7 +7,7 @@ use postbox::{Error, FolderName, Postbox, Store, USER, chain::Chain};
 use tokio::{io::AsyncRead, time::Instant};
 
 use crate::{
-    accounts::Accounts,
+    accounts::{self, Accounts, Fields},
     config::{Config, Listener},
     guard::{Counted, Guard, Patience},
     peer::Peer,
@@ -47,6 +47,10 @@ pub trait House: Send + Sync {
 pub struct Admitted<P> {
     /// Its mail.
     pub postbox: P,
+    /// The device whose password it was.
+    pub device: Option<String>,
+    /// Whether what is marked is kept all the same.
+    pub read_only: bool,
     /// Its place among the sessions of the account, where they are counted.
     pub place: Option<Counted<String>>,
 }
@@ -93,6 +97,11 @@ impl Doghouse {
         Self { accounts, recipients, config }
     }
 
+    /// The account's mail.
+    pub fn postbox(&self, user: &str) -> Result<Chain<Store>, NoMail> {
+        postbox(&self.config, &self.accounts, user)
+    }
+
     /// The mailboxes that an address stands for.
     pub fn recipients_of(&self, address: &str) -> Result<Vec<Target>, Unknown> {
         self.recipients.resolve(address, &|user| self.accounts.contains(user))
@@ -105,7 +114,7 @@ impl Doghouse {
         target: &Target,
         message: R,
     ) -> Result<(), Undelivered> {
-        let postbox = postbox(&self.config, &target.user).ok_or(Undelivered::Nobody)?;
+        let postbox = self.postbox(&target.user)?;
         let inbox = FolderName::inbox();
         let may_make = !target.by_stranger || self.config.delivery.make_folders;
         let is_there = may_make || postbox.folders().await?.contains(&target.folder);
@@ -126,12 +135,37 @@ impl Doghouse {
     }
 }
 
-/// An account's mail, in the stores that the configuration names; `None` where the account's name cannot be
-/// part of a path.
-#[must_use]
-pub fn postbox(config: &Config, user: &str) -> Option<Chain<Store>> {
-    let mut stores = config.mail.iter().map(|location| location.postbox(user));
-    Some(Chain::new(stores.next()??, stores.collect::<Option<_>>()?))
+/// Why it cannot be told where an account's mail is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoMail {
+    /// There is no such account.
+    #[error("there is no such mailbox")]
+    Nobody,
+    /// The users file has something of the account that is not understood, or no home where one is needed.
+    #[error(
+        "the users file does not say where that account's mail is: it needs a home, and fields that are understood; see doghouse check"
+    )]
+    NoPlace,
+}
+
+/// An account's mail: where the users file says, else in the stores that the configuration names.
+pub fn postbox(config: &Config, accounts: &Accounts, user: &str) -> Result<Chain<Store>, NoMail> {
+    let fields = match accounts.fields(user) {
+        Some(fields) => fields,
+        None if accounts.contains(user) => return Err(NoMail::NoPlace),
+        // Whose mail may be there still.
+        None => Fields::default(),
+    };
+    let home = fields.home.as_deref();
+    let places = fields.mail.as_ref().map_or(config.mail.as_slice(), std::slice::from_ref);
+    let mut stores = places.iter().map(|location| location.postbox(user, home));
+    let first = stores.next().flatten().ok_or(NoMail::NoPlace)?;
+    Ok(Chain::new(first, stores.collect::<Option<_>>().ok_or(NoMail::NoPlace)?))
+}
+
+/// The users of a configuration. This reads its files.
+pub fn accounts(config: &Config) -> Result<Accounts, accounts::Error> {
+    Accounts::load(&config.passwd_file, &config.devices_file, config.remember)
 }
 
 /// How a configuration has addresses read. This reads its aliases file.
@@ -153,10 +187,11 @@ impl PostOffice for Doghouse {
             Unknown::Round(_) => Reply::new(451, "4.2.4", unknown),
         })?;
         for target in &targets {
-            if let Some(postbox) = postbox(&self.config, &target.user) {
-                let room = self.config.quota.room(&postbox, size).await;
-                room.map_err(|undelivered| explain(target, &undelivered))?;
-            }
+            let room = match self.postbox(&target.user) {
+                Ok(postbox) => self.config.quota.room(&postbox, size).await,
+                Err(nowhere) => Err(nowhere.into()),
+            };
+            room.map_err(|undelivered| explain(target, &undelivered))?;
         }
         Ok(targets)
     }
@@ -171,7 +206,11 @@ impl PostOffice for Doghouse {
 fn explain(target: &Target, undelivered: &Undelivered) -> Reply {
     let (user, folder) = (&target.user, &target.folder);
     match undelivered {
-        Undelivered::Nobody => Reply::new(550, "5.1.1", undelivered),
+        Undelivered::Nowhere(NoMail::Nobody) => Reply::new(550, "5.1.1", undelivered),
+        Undelivered::Nowhere(NoMail::NoPlace) => {
+            tracing::error!(?user, "it is not known where an account's mail is; see doghouse check");
+            Reply::new(451, "4.3.5", "the message cannot be delivered now; try again later")
+        }
         Undelivered::Full => {
             tracing::warn!(?user, "mailbox full");
             Reply::new(452, "4.2.2", undelivered)
@@ -208,18 +247,26 @@ impl House for Door<'_> {
         let (user, limits) = (login.user.as_str(), &self.house.config.limits);
         let patience = Patience { free: limits.login_failures, longest: limits.login_delay };
         let passwords: Vec<_> = login.passwords().cloned().collect();
-        let check = self.house.accounts.check(user, &passwords);
+        let check = self.house.accounts.check(user, &passwords, client);
         let checked = self.guard.logins.check((user, client.block()), patience, until, check).await;
         let verified = checked.map_err(|_too_many| TOO_MANY_FAILURES)?.map_err(|_refused| REFUSAL)?;
         let place = self.guard.accounts.take(&verified.user().to_owned(), limits.sessions_per_account);
         let place = place.ok_or("too many sessions of this account; end one, or try again later")?;
-        let postbox = postbox(&self.house.config, verified.user()).ok_or(REFUSAL)?;
-        Ok(Admitted { postbox, place: Some(place) })
+        let postbox = self.house.postbox(verified.user()).map_err(|error| {
+            tracing::error!(user = ?verified.user(), %error, "cannot open the mail of an account");
+            "your mailbox cannot be opened now; try again later"
+        })?;
+        let device = verified.device().map(str::to_owned);
+        if let Some(device) = &device {
+            self.guard.last_use.note(verified.user(), device, client);
+        }
+        Ok(Admitted { postbox, device, read_only: verified.read_only(), place: Some(place) })
     }
 
     fn mapped(&self, user: &str, name: &str) -> Option<Chain<Store>> {
         let folders = &self.house.config.folders;
         let (_, location) = folders.iter().find(|(own, _)| own.replace(USER, user) == name)?;
-        Some(Chain::new(location.postbox(user)?, Vec::new()))
+        let home = self.house.accounts.fields(user).and_then(|fields| fields.home);
+        Some(Chain::new(location.postbox(user, home.as_deref())?, Vec::new()))
     }
 }

@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use crate::house::NoMail;
 use postbox::{Error, FolderName, Mailbox, Postbox};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
@@ -21,9 +22,9 @@ pub struct Quota {
 /// Why a message was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum Undelivered {
-    /// It is nobody's.
-    #[error("there is no such mailbox")]
-    Nobody,
+    /// There is no mailbox to put it in.
+    #[error(transparent)]
+    Nowhere(#[from] NoMail),
     /// Some mail has to go first.
     #[error("the mailbox is full; try again when its owner has fetched and deleted some mail")]
     Full,
@@ -121,7 +122,7 @@ mod tests {
             Ok(()) => "delivered",
             Err(Undelivered::Full) => "full",
             Err(Undelivered::TooLarge(_)) => "too large",
-            Err(Undelivered::Store(_) | Undelivered::Nobody) => "fault",
+            Err(Undelivered::Store(_) | Undelivered::Nowhere(_)) => "fault",
         }
     }
 

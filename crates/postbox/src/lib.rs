@@ -42,7 +42,7 @@ mod strange;
 
 pub use error::Error;
 pub use folder::{FolderName, FolderNameError};
-pub use location::{Location, LocationError, USER};
+pub use location::{HOME, Location, LocationError, USER};
 pub use message::{Digest, Message, Octets};
 pub use store::{Selected, Store};
 

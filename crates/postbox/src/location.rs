@@ -1,4 +1,5 @@
-//! What a configuration says of where mail lives: `kind:path`, with `{user}` for the account's name.
+//! What a configuration says of where mail lives: `kind:path`, with `{user}` for the account's name and `{home}`
+//! for its home.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -20,15 +21,25 @@ use crate::{
 /// What stands for the account's name.
 pub const USER: &str = "{user}";
 
-/// Where the mail of every account lives, such as `maildir:/var/mail/{user}`.
+/// What stands for the account's home, at the beginning of a path.
+pub const HOME: &str = "{home}";
+
+/// Where the mail of every account lives, such as `maildir:/var/mail/{user}` or `maildir:{home}/Maildir`.
 ///
-/// What stands before the part with `{user}` is the operator's, and its links are followed; from there on
-/// none is, so no account's owner can lead the server into another's mail.
+/// What stands before the part with `{user}`, or is the home, is the operator's, and its links are followed; from
+/// there on none is, so no account's owner can lead the server into another's mail.
 #[derive(Debug, Clone)]
 pub struct Location {
     kind: Kind,
-    base: PathBuf,
+    base: Base,
     parts: Vec<String>,
+}
+
+/// What is the operator's of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Base {
+    At(PathBuf),
+    Home,
 }
 
 /// A kind of store, with what the accounts in it share.
@@ -67,10 +78,12 @@ pub enum LocationError {
     #[error("{0:?} is no place for mail; write a kind (maildir, mbox, mh, mtx), a colon and a path")]
     Kind(String),
     /// Every account would have the same mail.
-    #[error("{0:?} names the same place for every account; put {USER} where the account's name goes")]
+    #[error(
+        "{0:?} names the same place for every account; put {USER} where the account's name goes, or begin with {HOME}"
+    )]
     NoUser(String),
-    /// A part after `{user}` would lead elsewhere.
-    #[error("{0:?} has .. in or after the part with {USER}; write the path without it")]
+    /// A part after `{user}` or `{home}` would lead elsewhere.
+    #[error("{0:?} has .. in or after the part with {USER} or {HOME}; write the path without it")]
     Dots(String),
 }
 
@@ -94,41 +107,74 @@ fn kind_and_path(text: &OsStr) -> Result<(Kind, &OsStr), LocationError> {
 impl Location {
     /// Reads a location. A relative path starts from the folder `from`.
     pub fn parse(text: &str, from: &Path) -> Result<Self, LocationError> {
+        let location = Self::read(text, from)?;
+        if location.parts.is_empty() && location.base != Base::Home {
+            return Err(LocationError::NoUser(text.to_owned()));
+        }
+        Ok(location)
+    }
+
+    /// Reads a location that is one account's own. Where nothing in it stands for the account, the last part of
+    /// the path is what begins to be the account's.
+    pub fn of_one(text: &str, from: &Path) -> Result<Self, LocationError> {
+        let mut location = Self::read(text, from)?;
+        if let (Base::At(base), true) = (&mut location.base, location.parts.is_empty()) {
+            let last = base.file_name().map(|name| name.to_string_lossy().into_owned());
+            location.parts.push(last.ok_or_else(|| LocationError::Dots(text.to_owned()))?);
+            base.pop();
+        }
+        Ok(location)
+    }
+
+    fn read(text: &str, from: &Path) -> Result<Self, LocationError> {
         let (kind, path) = kind_and_path(text.as_ref())?;
-        let whole = from.join(path);
-        let (mut base, mut parts) = (PathBuf::new(), Vec::new());
+        let in_home = Path::new(path).strip_prefix(HOME).ok();
+        let (base, whole) = match in_home {
+            Some(rest) => (Base::Home, rest.to_owned()),
+            None => (Base::At(PathBuf::new()), from.join(path)),
+        };
+        let mut location = Self { kind, base, parts: Vec::new() };
         for component in whole.components() {
             // `text` is UTF-8, and so is every component that comes from it.
             let part = component.as_os_str().to_string_lossy();
-            let names_user = part.contains(USER) && !is_in(from, &base, component);
-            if parts.is_empty() && !names_user {
-                base.push(component);
-            } else if matches!(component, Component::ParentDir) {
-                return Err(LocationError::Dots(text.to_owned()));
-            } else {
-                parts.push(part.into_owned());
+            match &mut location.base {
+                Base::At(base) if location.parts.is_empty() => {
+                    if !part.contains(USER) || is_in(from, base, component) {
+                        base.push(component);
+                        continue;
+                    }
+                }
+                Base::At(_) | Base::Home => {}
             }
+            if matches!(component, Component::ParentDir) {
+                return Err(LocationError::Dots(text.to_owned()));
+            }
+            location.parts.push(part.into_owned());
         }
-        if parts.is_empty() {
-            return Err(LocationError::NoUser(text.to_owned()));
-        }
-        Ok(Self { kind, base, parts })
+        Ok(location)
     }
 
-    /// The folder above the accounts' mail.
+    /// The folder above the accounts' mail; `None` where that is each one's home.
     #[must_use]
-    pub fn base(&self) -> &Path {
-        &self.base
+    pub fn base(&self) -> Option<&Path> {
+        match &self.base {
+            Base::At(base) => Some(base),
+            Base::Home => None,
+        }
     }
 
-    /// The mail of one account; `None` where its name cannot be part of a path.
+    /// The mail of one account; `None` where its name cannot be part of a path, or it has no home and needs one.
     #[must_use]
-    pub fn postbox(&self, user: &str) -> Option<Store> {
+    pub fn postbox(&self, user: &str, home: Option<&Path>) -> Option<Store> {
         if user.is_empty() || user.starts_with('.') || user.contains(['/', '\0']) {
             return None;
         }
+        let base = match &self.base {
+            Base::At(base) => base.clone(),
+            Base::Home => home?.to_owned(),
+        };
         let parts = self.parts.iter().map(|part| OsString::from(part.replace(USER, user))).collect();
-        Some(self.kind.open(Place::new(self.base.clone(), parts)))
+        Some(self.kind.open(Place::new(base, parts)))
     }
 }
 
@@ -142,7 +188,12 @@ mod tests {
     use super::*;
 
     fn location(text: &str) -> Result<(String, Vec<String>), LocationError> {
-        Location::parse(text, Path::new("/etc/doghouse")).map(|l| (l.base.display().to_string(), l.parts))
+        Location::parse(text, Path::new("/etc/doghouse")).map(shown)
+    }
+
+    fn shown(location: Location) -> (String, Vec<String>) {
+        let base = location.base().map_or(HOME.to_owned(), |base| base.display().to_string());
+        (base, location.parts)
     }
 
     #[test]
@@ -152,6 +203,9 @@ mod tests {
             ("maildir:/home/{user}/Maildir", "/home", &["{user}", "Maildir"]),
             ("maildir:/srv/mail/box-{user}/in/", "/srv/mail", &["box-{user}", "in"]),
             ("maildir:../mail/{user}", "/etc/doghouse/../mail", &["{user}"]),
+            ("maildir:{home}/Maildir", "{home}", &["Maildir"]),
+            ("mh:{home}/{user}/Mail", "{home}", &["{user}", "Mail"]),
+            ("maildir:{home}", "{home}", &[]),
         ] {
             let expected = (base.to_owned(), parts.iter().map(|&part| part.to_owned()).collect());
             assert_eq!(location(text), Ok(expected));
@@ -164,20 +218,44 @@ mod tests {
         assert!(matches!(location("imap:mail/{user}"), Err(LocationError::Kind(_))));
         assert!(matches!(location("maildir:/var/mail"), Err(LocationError::NoUser(_))));
         assert!(matches!(location("maildir:/home/{user}/../x"), Err(LocationError::Dots(_))));
+        assert!(matches!(location("maildir:{home}/../x"), Err(LocationError::Dots(_))));
+        assert!(matches!(location("maildir:mail/{home}"), Err(LocationError::NoUser(_))));
     }
 
     #[test]
     fn a_folder_of_the_operator_may_be_called_like_the_placeholder() {
         let location = Location::parse("maildir:mail/{user}", Path::new("/srv/{user}")).unwrap();
-        assert_eq!(location.base, Path::new("/srv/{user}/mail"));
+        assert_eq!(location.base(), Some(Path::new("/srv/{user}/mail")));
     }
 
     #[test]
     fn a_user_who_would_lead_elsewhere_has_no_mail() {
         let location = Location::parse("maildir:mail/{user}", Path::new("/")).unwrap();
         for user in ["", ".", "..", "a/b", "../fred", ".hidden", "a\0b"] {
-            assert!(location.postbox(user).is_none(), "{user:?}");
+            assert!(location.postbox(user, None).is_none(), "{user:?}");
         }
-        assert!(location.postbox("fred").is_some());
+        assert!(location.postbox("fred", None).is_some());
+        let location = Location::parse("maildir:{home}/Maildir", Path::new("/")).unwrap();
+        assert!(location.postbox("fred", None).is_none(), "who has no home");
+        assert!(location.postbox("fred", Some(Path::new("/home/fred"))).is_some());
+    }
+
+    #[test]
+    fn of_a_location_of_ones_own_the_last_part_at_least_follows_no_link() {
+        for (text, base, parts) in [
+            ("maildir:/srv/mail/fred", "/srv/mail", &["fred"][..]),
+            ("maildir:/srv/{user}/Maildir", "/srv", &["{user}", "Maildir"]),
+            ("mbox:{home}/mbox", "{home}", &["mbox"]),
+            ("mbox:box", "/etc/doghouse", &["box"]),
+        ] {
+            let location = Location::of_one(text, Path::new("/etc/doghouse")).unwrap();
+            assert_eq!(
+                shown(location),
+                (base.to_owned(), parts.iter().map(|&part| part.to_owned()).collect())
+            );
+        }
+        for text in ["maildir:/", "maildir:/srv/mail/..", "maildir:", "srv/mail"] {
+            assert!(Location::of_one(text, Path::new("/etc/doghouse")).is_err(), "{text}");
+        }
     }
 }

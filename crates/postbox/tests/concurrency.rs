@@ -41,7 +41,7 @@ fn messages() -> usize {
 }
 
 fn open(store: &str, folder: &Path) -> Store {
-    Location::parse(&format!("{store}:{{user}}"), folder).unwrap().postbox("fido").unwrap()
+    Location::parse(&format!("{store}:{{user}}"), folder).unwrap().postbox("fido", None).unwrap()
 }
 
 /// As stored: the number, and as many octets behind it as make sizes differ.

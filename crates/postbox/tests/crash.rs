@@ -93,7 +93,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// An account's mail below `path`.
 fn open(store: &str, path: &Path) -> Store {
-    Location::parse(&format!("{store}:{{user}}"), path).unwrap().postbox("fido").unwrap()
+    Location::parse(&format!("{store}:{{user}}"), path).unwrap().postbox("fido", None).unwrap()
 }
 
 async fn lay_out(store: &str, path: &Path) {

@@ -34,7 +34,7 @@ impl Site {
     }
 
     fn postbox(&self, user: &str) -> Store {
-        Location::parse("maildir:mail/{user}", self.0.path()).unwrap().postbox(user).unwrap()
+        Location::parse("maildir:mail/{user}", self.0.path()).unwrap().postbox(user, None).unwrap()
     }
 
     fn maildir(&self, user: &str) -> PathBuf {
@@ -180,7 +180,7 @@ async fn a_lying_w_breaks_one_promise_and_is_not_believed_again() {
         let site = Site::new();
         site.put(&format!("new/1700000001.a,{claim}"), stored.as_bytes());
         let location = Location::parse("maildir:mail/{user}", site.0.path()).unwrap();
-        let mut mailbox = inbox(&location.postbox("fido").unwrap()).await;
+        let mut mailbox = inbox(&location.postbox("fido", None).unwrap()).await;
         let message = mailbox.message(number(1)).await.unwrap().unwrap();
         let (mut pieces, mut wire) = (message.octets(), Vec::new());
         let error = loop {
@@ -193,7 +193,7 @@ async fn a_lying_w_breaks_one_promise_and_is_not_believed_again() {
         assert!(matches!(error, Error::Changed { .. }), "{error}");
         assert!(wire.len() as u64 <= message.length());
         assert_eq!(
-            all(&location.postbox("fido").unwrap()).await,
+            all(&location.postbox("fido", None).unwrap()).await,
             ["woof\r\nwoof\r\n"],
             "for the next session"
         );

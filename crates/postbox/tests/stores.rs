@@ -24,7 +24,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn located(folder: &Path) -> Store {
-    Location::parse("maildir:mail/{user}", folder).unwrap().postbox("fido").unwrap()
+    Location::parse("maildir:mail/{user}", folder).unwrap().postbox("fido", None).unwrap()
 }
 
 battery!(memory, (Memory::default(), ()));

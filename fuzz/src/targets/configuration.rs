@@ -14,7 +14,7 @@ pub fn configuration(input: &[u8]) {
             assert!(is_one_line(&config.hostname) && !config.hostname.contains(' '), "{config:?}");
             assert!(!config.listeners.is_empty() && !config.mail.is_empty(), "{config:?}");
             assert!(config.limits.sessions > 0 && !config.limits.login.is_zero(), "{config:?}");
-            assert!(config.mail.iter().all(|place| place.postbox("fido").is_some()), "{config:?}");
+            assert!(config.mail.iter().all(|place| place.postbox("fido", None).is_some()), "{config:?}");
         }
         Err(error) => {
             let error = error.to_string();

@@ -94,7 +94,8 @@ impl House for Kennel {
 
     async fn admit(&self, login: &Login, _: Peer, _: Instant) -> Result<Admitted<Memory>, Cow<'static, str>> {
         if is_right(login) {
-            Ok(Admitted { postbox: self.postbox(login.user.as_str()).clone(), place: None })
+            let postbox = self.postbox(login.user.as_str()).clone();
+            Ok(Admitted { postbox, device: None, read_only: false, place: None })
         } else {
             Err("login refused".into())
         }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
+use super::devices::Devices;
 use super::error::Error;
 use super::passwd_file::{self, PasswdFile};
 
@@ -25,15 +26,38 @@ const PRIVATE: u32 = 0o600;
 ///
 /// It blocks: on the lock, on the disk and, for a new password, on its hash.
 pub fn edit<T>(path: &Path, change: impl FnOnce(&mut PasswdFile) -> Result<T, Error>) -> Result<T, Error> {
+    edit_octets(path, |octets| {
+        let mut file = parse(path, octets)?;
+        let done = change(&mut file)?;
+        Ok((done, file.to_octets()))
+    })
+}
+
+/// The same of the devices file.
+pub fn edit_devices<T>(
+    path: &Path,
+    change: impl FnOnce(&mut Devices) -> Result<T, Error>,
+) -> Result<T, Error> {
+    edit_octets(path, |octets| {
+        let mut devices = parse_devices(path, octets)?;
+        let done = change(&mut devices)?;
+        Ok((done, Zeroizing::new(devices.to_text()?.into_bytes())))
+    })
+}
+
+fn edit_octets<T>(
+    path: &Path,
+    change: impl FnOnce(&[u8]) -> Result<(T, Zeroizing<Vec<u8>>), Error>,
+) -> Result<T, Error> {
     let path = &target(path).map_err(io_error("find", path))?;
     let _lock = lock(path)?;
-    let (mut file, old) = match open(path) {
-        Ok((octets, metadata)) => (parse(path, &octets)?, Some(metadata)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (PasswdFile::empty(), None),
+    let (octets, old) = match open(path) {
+        Ok((octets, metadata)) => (octets, Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (Zeroizing::default(), None),
         Err(error) => return Err(io_error("read", path)(error)),
     };
-    let done = change(&mut file)?;
-    replace(path, &file.to_octets(), old.as_ref()).map_err(io_error("write", path))?;
+    let (done, octets) = change(&octets)?;
+    replace(path, &octets, old.as_ref()).map_err(io_error("write", path))?;
     Ok(done)
 }
 
@@ -49,6 +73,24 @@ pub(super) fn open(path: &Path) -> io::Result<(Zeroizing<Vec<u8>>, fs::Metadata)
 /// [`passwd_file::parse`], with the file's name in the error.
 pub(super) fn parse(path: &Path, octets: &[u8]) -> Result<PasswdFile, Error> {
     passwd_file::parse(octets).map_err(|faults| Error::Syntax { path: path.to_owned(), faults })
+}
+
+/// The devices in the file's octets.
+pub(super) fn parse_devices(path: &Path, octets: &[u8]) -> Result<Devices, Error> {
+    let text = str::from_utf8(octets).map_err(|_| Error::Devices {
+        path: path.to_owned(),
+        what: "it is not in UTF-8; correct it, or remove it and make the devices anew".to_owned(),
+    })?;
+    Devices::parse(text, path)
+}
+
+/// The devices file as it is now; one that is not there is empty.
+pub fn read_devices(path: &Path) -> Result<Devices, Error> {
+    match open(path) {
+        Ok((octets, _)) => parse_devices(path, &octets),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Devices::default()),
+        Err(error) => Err(io_error("read", path)(error)),
+    }
 }
 
 /// Puts what was to be done, and to which file, to an error of the system.
@@ -77,7 +119,8 @@ fn lock(path: &Path) -> Result<File, Error> {
     locked.map_err(io_error("lock", path))
 }
 
-fn replace(path: &Path, octets: &[u8], old: Option<&fs::Metadata>) -> io::Result<()> {
+/// Puts octets in the place of a file, whole and with its permissions.
+pub(super) fn replace(path: &Path, octets: &[u8], old: Option<&fs::Metadata>) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

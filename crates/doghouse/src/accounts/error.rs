@@ -39,6 +39,26 @@ pub enum Error {
     /// No user of this name is in the file.
     #[error("there is no user {0} in the file")]
     Unknown(String),
+    /// The devices file is not what it has to be; nothing of it was taken.
+    #[error("{}: {what}", path.display())]
+    Devices {
+        /// The devices file.
+        path: PathBuf,
+        /// What is wrong, and the remedy.
+        what: String,
+    },
+    /// The user has a device of that label.
+    #[error("there is a device {0:?} already; remove it first, or choose another label")]
+    DeviceExists(String),
+    /// The user has no such device.
+    #[error("there is no device {0:?}; doghouse user device list shows what there is")]
+    NoDevice(String),
+    /// The label given for a new device cannot be one.
+    #[error("a label has 1 to 64 characters, with no blank at its ends and no control character")]
+    Label,
+    /// The devices cannot be written as TOML.
+    #[error("cannot write the devices: {0}")]
+    Unwritable(toml::ser::Error),
     /// The new password is empty.
     #[error("a password cannot be empty")]
     EmptyPassword,

@@ -1,12 +1,17 @@
 //! Who may log in: the users file, its password schemes and the check of a login.
 //!
 //! - [`passwd_file`]: reads the file and changes it in memory.
-//! - [`edit()`]: changes it on disk.
+//! - [`edit()`], [`edit_devices()`]: change the files on disk.
+//! - [`devices`]: passwords of devices. [`Fields`]: what is known beside the password.
+//! - [`LastUse`], [`Known`]: when each device was used last.
 //! - [`Accounts`]: the file as a running server uses it.
 
+pub mod devices;
 mod edit;
 mod error;
+mod fields;
 mod keyed;
+mod last_use;
 pub mod passwd_file;
 mod scheme;
 mod table;
@@ -14,7 +19,7 @@ mod table;
 mod tests;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
@@ -24,13 +29,18 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-pub use self::edit::edit;
+pub use self::devices::Devices;
+pub use self::edit::{edit, edit_devices, read_devices};
 pub use self::error::Error;
+pub(crate) use self::fields::network;
+pub use self::fields::{Fields, Networks};
 use self::keyed::Key;
+pub use self::last_use::{Known, LastUse, Use};
 pub use self::passwd_file::{PasswdFile, Warning};
 use self::scheme::Hash;
 pub use self::scheme::Locked;
-use self::table::{Credential, Table, Version};
+use self::table::{Credential, Files, Table, Versions};
+use crate::peer::Peer;
 
 /// The accounts of a users file. A clone is the same accounts.
 ///
@@ -41,7 +51,7 @@ use self::table::{Credential, Table, Version};
 pub struct Accounts(Arc<Shared>);
 
 struct Shared {
-    path: PathBuf,
+    files: Files,
     remember: Duration,
     key: Key,
     /// Checked against where the file has no account that could stand in for an unknown user.
@@ -50,16 +60,15 @@ struct Shared {
     cores: Arc<Semaphore>,
     table: RwLock<Arc<Table>>,
     /// The version of the file that a fault was logged for. Held while the file is read anew.
-    refused: Mutex<Option<Refusal>>,
+    refused: Mutex<Option<Versions>>,
 }
-
-/// The file's version, or that it was not there.
-type Refusal = Option<Version>;
 
 /// A user whose password was right. Nothing but [`Accounts::check`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     user: String,
+    device: Option<String>,
+    read_only: bool,
 }
 
 impl Verified {
@@ -67,6 +76,18 @@ impl Verified {
     #[must_use]
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// The label of the device whose password it was, if it was one's.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
+    /// Whether nothing may be deleted.
+    #[must_use]
+    pub fn read_only(&self) -> bool {
+        self.read_only
     }
 }
 
@@ -76,29 +97,30 @@ impl Verified {
 pub struct Refused;
 
 impl Accounts {
-    /// Reads a users file, and remembers right passwords for `remember`; zero is never.
+    /// Reads a users file and the passwords of `devices`, a file that need not be there, and remembers right passwords for `remember`; zero is never.
     ///
     /// What is remembered is a keyed hash in memory, one a user, that is gone with the process and with any change
     /// of the file. It saves a client that logs in often the cost of the password's own hash.
-    pub fn load(path: &Path, remember: Duration) -> Result<Self, Error> {
+    pub fn load(path: &Path, devices: &Path, remember: Duration) -> Result<Self, Error> {
+        let files = Files { users: path.to_owned(), devices: devices.to_owned() };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Ok(Self(Arc::new(Shared {
-            path: path.to_owned(),
             remember,
             key: Key::random().map_err(Error::Random)?,
             nobody: Arc::new(Credential::new(Hash::of_nobody())),
             cores: Arc::new(Semaphore::new(cores)),
-            table: RwLock::new(Arc::new(Table::load(path)?)),
+            table: RwLock::new(Arc::new(Table::load(&files)?)),
+            files,
             refused: Mutex::new(None),
         })))
     }
 
-    /// Checks a login: whether one of the passwords is the user's.
+    /// Checks a login of a client: whether one of the passwords is the user's, or that of a device of his.
     ///
     /// The passwords are what one line from the client may mean, and together they are one attempt. A wrong
     /// password, an unknown user and a locked account get the same answer after the same work, done on threads that
     /// may block.
-    pub async fn check(&self, user: &str, candidates: &[Secret]) -> Result<Verified, Refused> {
+    pub async fn check(&self, user: &str, candidates: &[Secret], client: Peer) -> Result<Verified, Refused> {
         let shared = &self.0;
         self.notice_change().await;
         let table = shared.table();
@@ -106,7 +128,17 @@ impl Accounts {
         let stand_in = table.stand_in(user, &shared.key).unwrap_or(&shared.nobody);
         let credential = Arc::clone(real.unwrap_or(stand_in));
         let logins: Vec<_> = candidates.iter().map(|password| shared.key.login(user, password)).collect();
-        let verified = Verified { user: user.to_owned() };
+        let verified = Verified { user: user.to_owned(), device: None, read_only: false };
+        // One look for each password, whosever it may be.
+        let device = table.devices.find(user, candidates).filter(|device| device.takes(client));
+        if let (Some(device), Some(_not_locked)) = (device, real) {
+            let device_of = Some(device.label.clone());
+            return Ok(Verified { device: device_of, read_only: device.read_only, ..verified });
+        }
+        let fields = table.fields(user);
+        let is_near =
+            fields.and_then(|fields| fields.networks.as_ref()).is_none_or(|near| near.contains(client));
+        let real = real.filter(|_| is_near);
         if credential.remembers(&logins, shared.remember) && real.is_some() {
             return Ok(verified);
         }
@@ -164,10 +196,17 @@ impl Accounts {
         self.0.table().contains(user)
     }
 
+    /// What is known of an account beside its password: `None` where there is none of that name, or where it is not
+    /// understood.
+    #[must_use]
+    pub fn fields(&self, user: &str) -> Option<Fields> {
+        self.0.table().fields(user).cloned()
+    }
+
     /// Sees to it that a changed file is read before the next login is checked.
     async fn notice_change(&self) {
         // One look at an inode that is always in memory, which is less than changing threads for it.
-        if Version::of(&self.0.path) != Some(self.0.table().version) {
+        if self.0.files.versions() != self.0.table().version {
             let shared = Arc::clone(&self.0);
             blocking(move || shared.read_anew()).await;
         }
@@ -176,7 +215,7 @@ impl Accounts {
 
 impl fmt::Debug for Accounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Accounts({}, {} accounts)", self.0.path.display(), self.len())
+        write!(f, "Accounts({}, {} accounts)", self.0.files.users.display(), self.len())
     }
 }
 
@@ -185,7 +224,7 @@ impl Shared {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn refused(&self) -> MutexGuard<'_, Option<Refusal>> {
+    fn refused(&self) -> MutexGuard<'_, Option<Versions>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -193,11 +232,11 @@ impl Shared {
     /// login, since the cause may pass, but is logged once.
     fn read_anew(&self) {
         let mut refused = self.refused();
-        let version = Version::of(&self.path);
-        if version == Some(self.table().version) {
+        let version = self.files.versions();
+        if version == self.table().version {
             return;
         }
-        match Table::load(&self.path) {
+        match Table::load(&self.files) {
             Ok(table) => {
                 *refused = None;
                 self.put_in_force(table);
@@ -212,9 +251,9 @@ impl Shared {
 
     fn put_in_force(&self, table: Table) {
         for warning in &table.warnings {
-            tracing::warn!(file = %self.path.display(), %warning, "an account is locked");
+            tracing::warn!(file = %self.files.users.display(), %warning, "an account is locked");
         }
-        tracing::info!(users = %self.path.display(), accounts = table.names.len(), "users file read");
+        tracing::info!(users = %self.files.users.display(), accounts = table.names.len(), "users file read");
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
     }
 }

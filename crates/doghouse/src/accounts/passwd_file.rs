@@ -11,7 +11,9 @@ use pop2::Secret;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::devices;
 use super::error::Error;
+use super::fields::Fields;
 use super::scheme::{self, Hash, Locked};
 
 /// The longest name that a folder can have, in octets (`NAME_MAX` of POSIX systems).
@@ -27,7 +29,7 @@ pub struct PasswdFile {
 enum Line {
     /// Blank, or a comment; its line end included.
     Other(Zeroizing<Vec<u8>>),
-    User(User),
+    User(Box<User>),
 }
 
 struct User {
@@ -37,6 +39,15 @@ struct User {
     /// The colon after the password field, the fields behind it and the line end.
     rest: Vec<u8>,
     hash: Result<Hash, Locked>,
+    fields: Result<Fields, Locked>,
+}
+
+/// An account as the file has it.
+pub(super) struct Account {
+    /// What its password is checked against, if it can be logged in to.
+    pub(super) hash: Result<Hash, Locked>,
+    /// The rest, if that is understood.
+    pub(super) fields: Option<Fields>,
 }
 
 /// An account that nobody can log in to, by a mistake in the file.
@@ -140,7 +151,7 @@ pub fn parse(octets: &[u8]) -> Result<PasswdFile, Faults> {
         let parsed = Line::parse(octets).and_then(|parsed| {
             let User { name, .. } = match &parsed {
                 Line::Other(_) => return Ok(parsed),
-                Line::User(user) => user,
+                Line::User(user) => &**user,
             };
             match seen.insert(name.clone(), line) {
                 Some(first) => Err(Fault::Twice { first }),
@@ -169,16 +180,16 @@ impl Line {
         let (name, fields) = line.split_at(colon);
         let name = check_name(name)?;
         let fields = fields.strip_prefix(b":").unwrap_or(fields);
-        let mut split = fields.splitn(7, |&octet| octet == b':');
-        let password = split.next().unwrap_or_default();
-        let extra = split.nth(5).unwrap_or_default();
-        Ok(Self::User(User {
+        let mut split = fields.splitn(2, |&octet| octet == b':');
+        let (password, others) = (split.next().unwrap_or_default(), split.next().unwrap_or_default());
+        Ok(Self::User(Box::new(User {
             name: name.to_owned(),
             password: Zeroizing::new(password.to_vec()),
-            // All three are parts of the line, so the rest begins after the name, the colon and the password.
+            // Both are parts of the line, so the rest begins after the name, the colon and the password.
             rest: octets.get(colon + 1 + password.len()..).unwrap_or_default().to_vec(),
-            hash: Hash::parse(password).and_then(|hash| open_to_all(extra).map(|()| hash)),
-        }))
+            hash: Hash::parse(password),
+            fields: Fields::parse(others),
+        })))
     }
 
     /// The octets behind what is understood of the line, up to and with its line end.
@@ -188,18 +199,6 @@ impl Line {
             Self::User(user) => &mut user.rest,
         }
     }
-}
-
-/// Obeys those of Dovecot's extra fields that keep a right password from opening the account.
-fn open_to_all(extra: &[u8]) -> Result<(), Locked> {
-    for field in extra.split(|octet| matches!(octet, b' ' | b'\t')) {
-        match field.split(|&octet| octet == b'=').next() {
-            Some(b"nologin") => return Err(Locked::OnPurpose),
-            Some(b"allow_nets" | b"allow_real_nets") => return Err(Locked::Networks),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 fn check_name(name: &[u8]) -> Result<&str, NameFault> {
@@ -241,9 +240,9 @@ impl PasswdFile {
 
     /// The accounts that a mistake in the file locks, in its order.
     pub fn warnings(&self) -> impl Iterator<Item = Warning> {
-        self.users().filter_map(|(line, user)| match user.hash {
-            Ok(_) | Err(Locked::OnPurpose) => None,
-            Err(locked) => Some(Warning { line, user: user.name.clone(), locked }),
+        self.users().filter_map(|(line, user)| match user.locked() {
+            Some(Locked::OnPurpose) | None => None,
+            Some(locked) => Some(Warning { line, user: user.name.clone(), locked }),
         })
     }
 
@@ -254,7 +253,8 @@ impl PasswdFile {
         for line in &self.lines {
             match line {
                 Line::Other(other) => octets.extend_from_slice(other),
-                Line::User(User { name, password, rest, .. }) => {
+                Line::User(user) => {
+                    let User { name, password, rest, .. } = &**user;
                     for part in [name.as_bytes(), b":", password, rest] {
                         octets.extend_from_slice(part);
                     }
@@ -270,8 +270,13 @@ impl PasswdFile {
         if self.names().any(|name| name == user) {
             return Err(Error::Exists(name));
         }
-        let mut user =
-            User { name, password: Zeroizing::default(), rest: Vec::new(), hash: Err(Locked::OnPurpose) };
+        let mut user = User {
+            name,
+            password: Zeroizing::default(),
+            rest: Vec::new(),
+            hash: Err(Locked::OnPurpose),
+            fields: Ok(Fields::default()),
+        };
         user.store(password)?;
         if let Some(last) = self.lines.last_mut().map(Line::tail)
             && !last.ends_with(b"\n")
@@ -280,8 +285,13 @@ impl PasswdFile {
         }
         let crlf = self.lines.first_mut().is_some_and(|first| first.tail().ends_with(b"\r\n"));
         user.rest = if crlf { b"\r\n".to_vec() } else { b"\n".to_vec() };
-        self.lines.push(Line::User(user));
+        self.lines.push(Line::User(Box::new(user)));
         Ok(())
+    }
+
+    /// Adds an account that only devices log in to: its own password is one that nobody knows.
+    pub fn add_for_devices(&mut self, user: &str) -> Result<(), Error> {
+        self.add(user, &devices::random()?)
     }
 
     /// Gives an account a new password, and opens one that was locked by its password field; its other fields and
@@ -302,10 +312,18 @@ impl PasswdFile {
         if self.lines.len() == before { Err(Error::Unknown(user.to_owned())) } else { Ok(()) }
     }
 
-    /// The accounts with what their passwords are checked against, in the order of the file.
-    pub(super) fn into_accounts(self) -> impl Iterator<Item = (String, Result<Hash, Locked>)> {
+    /// The accounts, in the order of the file.
+    pub(super) fn into_accounts(self) -> impl Iterator<Item = (String, Account)> {
         self.lines.into_iter().filter_map(|line| match line {
-            Line::User(user) => Some((user.name, user.hash)),
+            Line::User(user) => {
+                let User { name, hash, fields, .. } = *user;
+                let hash = match &fields {
+                    Ok(fields) if fields.nobody => Err(Locked::OnPurpose),
+                    Ok(_) => hash,
+                    Err(locked) => Err(*locked),
+                };
+                Some((name, Account { hash, fields: fields.ok() }))
+            }
             Line::Other(_) => None,
         })
     }
@@ -313,13 +331,19 @@ impl PasswdFile {
     /// The accounts with their line numbers.
     fn users(&self) -> impl Iterator<Item = (usize, &User)> {
         (1..).zip(&self.lines).filter_map(|(number, line)| match line {
-            Line::User(user) => Some((number, user)),
+            Line::User(user) => Some((number, &**user)),
             Line::Other(_) => None,
         })
     }
 }
 
 impl User {
+    /// Why nobody can log in, if so.
+    fn locked(&self) -> Option<Locked> {
+        let on_purpose = self.fields.as_ref().is_ok_and(|fields| fields.nobody).then_some(Locked::OnPurpose);
+        self.fields.as_ref().err().or(self.hash.as_ref().err()).copied().or(on_purpose)
+    }
+
     fn store(&mut self, password: &Secret) -> Result<(), Error> {
         check_password(password)?;
         self.password = scheme::stored(password).map_err(Error::Hash)?;

@@ -50,11 +50,22 @@ pub enum Locked {
     /// The password is stored as it is, and is empty.
     #[error("its password is empty; set one")]
     EmptyPassword,
-    /// The account has Dovecot's field `allow_nets` or `allow_real_nets`, which is not obeyed here.
+    /// Dovecot's field `allow_nets` holds something that is no network.
     #[error(
-        "its field allow_nets limits it to networks, which is not obeyed here; take that field out to open it"
+        "its field allow_nets is not understood; write networks with commas between, as in 192.168.7.0/24,::1"
     )]
     Networks,
+    /// The account has Dovecot's field `allow_real_nets`, which is not obeyed here.
+    #[error("its field allow_real_nets is not obeyed here; use allow_nets in its place")]
+    RealNetworks,
+    /// Dovecot's field `mail` holds a place that is not understood here.
+    #[error(
+        "its field userdb_mail is not understood; write a place such as maildir:~/Maildir, without options"
+    )]
+    Mail,
+    /// The fields behind the password are not UTF-8.
+    #[error("the fields behind its password are not in UTF-8; correct them")]
+    Fields,
 }
 
 /// A stored password that a given one can be checked against.

@@ -1,30 +1,57 @@
-//! One version of the users file, ready for logins.
+//! One version of the users file and of the devices file, ready for logins.
 
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pop2::Secret;
 use subtle::{Choice, ConstantTimeEq as _};
 
+use super::devices;
 use super::edit;
 use super::error::Error;
+use super::fields::Fields;
 use super::keyed::{Key, Mac};
-use super::passwd_file::Warning;
+use super::passwd_file::{self, Warning};
 use super::scheme::Hash;
 
 /// The accounts of one version of the users file, with the passwords that were right since it was read.
 pub(super) struct Table {
-    pub(super) version: Version,
+    pub(super) version: Versions,
     /// In the order of the file.
     pub(super) names: Vec<String>,
     pub(super) warnings: Vec<Warning>,
     /// `None` for an account that is locked.
-    accounts: HashMap<String, Option<Arc<Credential>>>,
+    accounts: HashMap<String, Account>,
     usable: Vec<Arc<Credential>>,
+    pub(super) devices: devices::Index,
+}
+
+struct Account {
+    /// `None` for an account that is locked.
+    credential: Option<Arc<Credential>>,
+    /// `None` where they are not understood.
+    fields: Option<Fields>,
+}
+
+/// The files that a table is read from.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    pub(super) users: PathBuf,
+    /// It need not be there.
+    pub(super) devices: PathBuf,
+}
+
+/// A version of each.
+pub(super) type Versions = (Option<Version>, Option<Version>);
+
+impl Files {
+    pub(super) fn versions(&self) -> Versions {
+        (Version::of(&self.users), Version::of(&self.devices))
+    }
 }
 
 /// What a login is checked against.
@@ -40,18 +67,26 @@ struct Remembered {
 }
 
 impl Table {
-    pub(super) fn load(path: &Path) -> Result<Self, Error> {
-        let (octets, metadata) = edit::open(path).map_err(edit::io_error("read", path))?;
-        let file = edit::parse(path, &octets)?;
+    pub(super) fn load(files: &Files) -> Result<Self, Error> {
+        // What changes while it is read is read again at the next login.
+        let version = files.versions();
+        let (octets, _) = edit::open(&files.users).map_err(edit::io_error("read", &files.users))?;
+        let file = edit::parse(&files.users, &octets)?;
+        let devices = devices::Index::of(edit::read_devices(&files.devices)?);
         let warnings = file.warnings().collect();
         let (mut names, mut accounts, mut usable) = (Vec::new(), HashMap::new(), Vec::new());
-        for (name, hash) in file.into_accounts() {
+        for (name, passwd_file::Account { hash, fields }) in file.into_accounts() {
             let credential = hash.ok().map(|hash| Arc::new(Credential::new(hash)));
             usable.extend(credential.clone());
             names.push(name.clone());
-            accounts.insert(name, credential);
+            accounts.insert(name, Account { credential, fields });
         }
-        Ok(Self { version: Version::from(&metadata), names, warnings, accounts, usable })
+        Ok(Self { version, names, warnings, accounts, usable, devices })
+    }
+
+    /// What is known of an account, `None` where there is none or it is not understood.
+    pub(super) fn fields(&self, user: &str) -> Option<&Fields> {
+        self.accounts.get(user)?.fields.as_ref()
     }
 
     pub(super) fn contains(&self, user: &str) -> bool {
@@ -60,7 +95,7 @@ impl Table {
 
     /// What the user's password is checked against, if the user is known and not locked.
     pub(super) fn credential(&self, user: &str) -> Option<&Arc<Credential>> {
-        self.accounts.get(user)?.as_ref()
+        self.accounts.get(user)?.credential.as_ref()
     }
 
     /// What the password of an unknown or locked user is checked against, so that this takes the time that it takes

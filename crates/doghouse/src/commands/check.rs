@@ -10,7 +10,7 @@ use std::{
 use postbox::{FolderName, Location, Mailbox, Postbox};
 
 use crate::{
-    accounts::Accounts,
+    accounts::{Accounts, read_devices},
     config::{Config, Endpoint},
     daemon::{Gate, Service, StartError, acceptor, gates, open},
     exit::{self, Failure, OrExit},
@@ -132,7 +132,7 @@ fn delivery(config: &Config, accounts: &Accounts, report: &mut Report) {
 
 fn users(config: &Config, report: &mut Report) -> Option<Accounts> {
     let path = config.passwd_file.display();
-    let accounts = match Accounts::load(&config.passwd_file, config.remember) {
+    let accounts = match house::accounts(config) {
         Ok(accounts) => accounts,
         Err(error) => {
             report.fault(StartError::from(error));
@@ -142,12 +142,17 @@ fn users(config: &Config, report: &mut Report) -> Option<Accounts> {
     for warning in accounts.warnings() {
         report.warning(format_args!("{path}: {warning}"));
     }
-    match std::fs::metadata(&config.passwd_file).map(|metadata| metadata.permissions().mode()) {
-        Ok(mode) if mode & 0o007 != 0 => {
+    for path in [&config.passwd_file, &config.devices_file] {
+        let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+        if mode & 0o007 != 0 {
+            let path = path.display();
             report
                 .warning(format_args!("{path} can be used by everybody on this machine; chmod o-rwx {path}"));
         }
-        _ => {}
+    }
+    let devices = read_devices(&config.devices_file).unwrap_or_default();
+    for device in devices.iter().filter(|device| !accounts.contains(&device.user)) {
+        report.warning(format_args!("the device {:?} is of {:?}, who is no user", device.label, device.user));
     }
     match accounts.len() {
         0 => report.warning(format_args!("{path} has no users; doghouse user add USER makes one")),
@@ -158,15 +163,18 @@ fn users(config: &Config, report: &mut Report) -> Option<Accounts> {
 
 /// Opens every account's default mailbox, as a login would.
 async fn mail(config: &Config, accounts: &Accounts, report: &mut Report) {
-    for base in config.mail.iter().map(Location::base).filter(|base| !base.is_dir()) {
+    for base in config.mail.iter().filter_map(Location::base).filter(|base| !base.is_dir()) {
         report
             .warning(format_args!("there is no folder {} yet; the first delivery makes it", base.display()));
     }
     let mut messages: u64 = 0;
     let mut whole = true;
     for user in accounts.names() {
-        let Some(postbox) = house::postbox(config, &user) else { continue };
-        match postbox.select(&FolderName::inbox()).await {
+        let opened = match house::postbox(config, accounts, &user) {
+            Ok(postbox) => postbox.select(&FolderName::inbox()).await.map_err(|fault| fault.to_string()),
+            Err(nowhere) => Err(nowhere.to_string()),
+        };
+        match opened {
             Ok(mailbox) => messages += u64::from(mailbox.count()),
             Err(fault) => {
                 whole = false;

@@ -7,11 +7,10 @@ use postbox::FolderName;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
-    accounts::Accounts,
     cli::Deliver,
     config::Config,
     exit::{self, Failure, OrExit},
-    house::{self, Doghouse},
+    house::{self, Doghouse, NoMail},
     quota::Undelivered,
     recipients::Target,
 };
@@ -25,7 +24,7 @@ pub(super) async fn run(arguments: &Deliver) -> Result<(), Failure> {
             .map(Some)?,
     };
     let config = Config::load(&arguments.config.path).or_exit(exit::TEMPORARY)?;
-    let accounts = Accounts::load(&config.passwd_file, config.remember).or_exit(exit::TEMPORARY)?;
+    let accounts = house::accounts(&config).or_exit(exit::TEMPORARY)?;
     let recipients = house::recipients(&config).or_exit(exit::TEMPORARY)?;
     let house = Doghouse::new(config, accounts, recipients);
     let targets = house.recipients_of(&arguments.user).or_exit(exit::NO_USER)?;
@@ -54,10 +53,12 @@ async fn deliver(
     }
     house.deliver(&target, message).await.map_err(|undelivered| {
         let code = match undelivered {
-            Undelivered::Nobody => exit::NO_USER,
+            Undelivered::Nowhere(NoMail::Nobody) => exit::NO_USER,
             // The one thing that no time and no operator is to change.
             Undelivered::TooLarge(_) => exit::UNAVAILABLE,
-            Undelivered::Full | Undelivered::Store(_) => exit::TEMPORARY,
+            Undelivered::Nowhere(NoMail::NoPlace) | Undelivered::Full | Undelivered::Store(_) => {
+                exit::TEMPORARY
+            }
         };
         Failure::new(code, undelivered)
     })

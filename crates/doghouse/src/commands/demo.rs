@@ -44,7 +44,11 @@ pub(super) async fn run(arguments: &Demo) -> Result<(), Failure> {
     let path = lay_out(folder.path()).or_exit(exit::IO)?;
     let config = Config::load(&path).or_exit(exit::CONFIG)?;
     edit(&config.passwd_file, |users| users.add(USER, &Secret::from(PASSWORD))).or_exit(exit::IO)?;
-    deliver(&config).await?;
+    let accounts = house::accounts(&config).or_exit(exit::CONFIG)?;
+    let postbox = house::postbox(&config, &accounts, USER).or_exit(exit::SOFTWARE)?;
+    for (_, message) in MAIL {
+        postbox.deliver(&FolderName::inbox(), message).await.or_exit(exit::IO)?;
+    }
     println!("A mailbox of {} messages is laid out in {}", MAIL.len(), folder.path().display());
 
     let daemon = Daemon::start(config, Handed::default()).or_exit(exit::UNAVAILABLE)?;
@@ -73,15 +77,6 @@ fn lay_out(folder: &Path) -> io::Result<PathBuf> {
     );
     fs::write(&path, text)?;
     Ok(path)
-}
-
-async fn deliver(config: &Config) -> Result<(), Failure> {
-    let postbox =
-        house::postbox(config, USER).ok_or_else(|| Failure::new(exit::SOFTWARE, "the demo has no user"))?;
-    for (_, message) in MAIL {
-        postbox.deliver(&FolderName::inbox(), message).await.or_exit(exit::IO)?;
-    }
-    Ok(())
 }
 
 /// Fetches everything and compares it with what is stored.

@@ -1,10 +1,11 @@
 //! `doghouse mailbox`: mail as the operator sees it.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 use postbox::{FolderName, Mailbox as _, Marks, Postbox, Store, chain::Chain};
 use serde::Serialize;
 
+use super::output::{say, say_json};
 use crate::{
     accounts::Accounts,
     cli::{ConfigFile, Mailbox, OneFolder, Users},
@@ -38,14 +39,20 @@ struct Site {
 impl Site {
     fn load(file: &ConfigFile) -> Result<Self, Failure> {
         let config = Config::load(&file.path).or_exit(exit::CONFIG)?;
-        let accounts = Accounts::load(&config.passwd_file, config.remember).or_exit(exit::CONFIG)?;
+        let accounts = house::accounts(&config).or_exit(exit::CONFIG)?;
         Ok(Self { config, accounts })
     }
 
     /// The mail of a user, who may have been removed: the mail stays then.
     async fn mail_of(&self, user: &str) -> Result<Chain<Store>, Failure> {
         let nobody = || Failure::new(exit::NO_USER, format!("there is no user {user:?}, and no mail of one"));
-        let mail = house::postbox(&self.config, user).ok_or_else(nobody)?;
+        let mail = house::postbox(&self.config, &self.accounts, user).map_err(|nowhere| {
+            if self.accounts.contains(user) {
+                Failure::new(exit::CONFIG, format!("{user}: {nowhere}"))
+            } else {
+                nobody()
+            }
+        })?;
         if !self.accounts.contains(user) {
             let folders = mail.folders().await.or_exit(exit::IO)?;
             if folders.len() < 2 && mail.select(&FolderName::inbox()).await.or_exit(exit::IO)?.count() == 0 {
@@ -278,13 +285,4 @@ fn folder(arguments: &OneFolder) -> Result<Option<FolderName>, Failure> {
     let Some(name) = &arguments.folder else { return Ok(None) };
     let folder = FolderName::parse(name);
     folder.map(Some).map_err(|error| Failure::new(exit::USAGE, format!("--folder {name:?}: {error}")))
-}
-
-fn say(text: &str) -> Result<(), Failure> {
-    std::io::stdout().write_all(text.as_bytes()).or_exit(exit::IO)
-}
-
-fn say_json(value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).or_exit(exit::SOFTWARE)?;
-    say(&(text + "\n"))
 }

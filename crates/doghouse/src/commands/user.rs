@@ -1,5 +1,7 @@
 //! `doghouse user`
 
+mod device;
+
 use std::{
     io::{BufRead, Write},
     path::{Path, PathBuf},
@@ -17,9 +19,17 @@ use crate::{
 
 pub(super) fn run(command: User) -> Result<(), Failure> {
     match command {
-        User::Add(arguments) => set_password(&arguments, PasswdFile::add),
+        User::Add { devices_only: false, user } => set_password(&user, PasswdFile::add),
+        User::Add { devices_only: true, user } => {
+            change(&users_file(&user.config.path)?, |file| file.add_for_devices(&user.user))
+        }
         User::Passwd(arguments) => set_password(&arguments, PasswdFile::set_password),
-        User::Remove { user, config } => change(&users_file(&config.path)?, |file| file.remove(&user)),
+        User::Remove { user, config } => {
+            let config = Config::load(&config.path).or_exit(exit::CONFIG)?;
+            change(&config.passwd_file, |file| file.remove(&user))?;
+            device::forget(&config, &user)
+        }
+        User::Device(command) => device::run(command),
         User::List(config) => list(&users_file(&config.path)?),
     }
 }
@@ -85,11 +95,17 @@ fn ask(user: &str) -> Result<Secret, Failure> {
 fn code(error: &accounts::Error) -> u8 {
     use accounts::Error;
     match error {
-        Error::Syntax { .. } => exit::CONFIG,
+        Error::Syntax { .. } | Error::Devices { .. } => exit::CONFIG,
         Error::Io { .. } => exit::IO,
-        Error::Name(_) | Error::Exists(_) | Error::EmptyPassword | Error::UnsendablePassword => exit::DATA,
+        Error::Name(_)
+        | Error::Exists(_)
+        | Error::EmptyPassword
+        | Error::UnsendablePassword
+        | Error::DeviceExists(_)
+        | Error::NoDevice(_)
+        | Error::Label => exit::DATA,
         Error::Unknown(_) => exit::NO_USER,
-        Error::Hash(_) => exit::SOFTWARE,
+        Error::Hash(_) | Error::Unwritable(_) => exit::SOFTWARE,
         Error::Random(_) => exit::OS,
     }
 }

@@ -12,8 +12,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::accounts::keyed::Key;
-use crate::accounts::table::Table;
-use crate::accounts::{Accounts, Refused, edit};
+use crate::accounts::table::{Files, Table};
+use crate::accounts::{Accounts, Refused, edit, edit_devices};
+use crate::peer::Peer;
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Spot has a password of bcrypt, Rex a plain one, Tom is locked and Max is by mistake.
@@ -33,13 +34,21 @@ fn kennel(users: &str, remember: Duration) -> Kennel {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users");
     fs::write(&path, users).unwrap();
-    Kennel { accounts: Accounts::load(&path, remember).unwrap(), users: path, _folder: folder }
+    Kennel {
+        accounts: Accounts::load(&path, &path.with_extension("devices"), remember).unwrap(),
+        users: path,
+        _folder: folder,
+    }
 }
 
 impl Kennel {
     async fn lets_in(&self, user: &str, passwords: &[&str]) -> bool {
+        self.lets_in_from(Peer::Local, user, passwords).await
+    }
+
+    async fn lets_in_from(&self, from: Peer, user: &str, passwords: &[&str]) -> bool {
         let candidates: Vec<_> = passwords.iter().copied().map(Secret::from).collect();
-        match self.accounts.check(user, &candidates).await {
+        match self.accounts.check(user, &candidates, from).await {
             Ok(verified) => verified.user() == user,
             Err(Refused) => false,
         }
@@ -112,7 +121,8 @@ async fn unknown_and_locked_users_cost_a_hash() {
 #[test]
 fn stand_ins_keep_to_their_names_and_spread_over_the_usable_accounts() {
     let kennel = kennel(KENNEL, HOUR);
-    let (table, key) = (Table::load(&kennel.users).unwrap(), Key::random().unwrap());
+    let files = Files { users: kennel.users.clone(), devices: kennel.users.with_extension("devices") };
+    let (table, key) = (Table::load(&files).unwrap(), Key::random().unwrap());
     let mut taken = HashMap::new();
     for number in 0..200 {
         let name = format!("cat{number}");
@@ -219,5 +229,57 @@ async fn what_is_known_of_the_file() {
         accounts.warnings().into_iter().map(|warning| (warning.line, warning.user)).collect();
     assert_eq!(warnings, [(4, "max".to_owned())]);
     assert_eq!(format!("{accounts:?}"), format!("Accounts({}, 4 accounts)", kennel.users.display()));
-    assert!(Accounts::load(&kennel.users.with_extension("none"), HOUR).is_err());
+    assert!(
+        Accounts::load(&kennel.users.with_extension("none"), &kennel.users.with_extension("devices"), HOUR)
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_device_logs_in_from_where_it_is_and_without_a_slow_hash() {
+    let kennel = kennel(KENNEL, Duration::ZERO);
+    let devices = kennel.users.with_extension("devices");
+    let near = vec!["192.168.7.0/24".parse().unwrap()];
+    let (vax, tom) = edit_devices(&devices, |all| {
+        let vax = all.add("spot", "MicroVAX", near, true)?;
+        Ok((vax, all.add("tom", "PDP-10", Vec::new(), false)?))
+    })
+    .unwrap();
+    let inside = Peer::at([192, 168, 7, 9].into());
+    let check = async |user: &str, password: &Secret, from: Peer| {
+        kennel.accounts.check(user, std::slice::from_ref(password), from).await.ok()
+    };
+    {
+        let _busy = kennel.busy();
+        let verified = check("spot", &vax, inside).await.unwrap();
+        assert_eq!(
+            (verified.user(), verified.device(), verified.read_only()),
+            ("spot", Some("MicroVAX"), true)
+        );
+    }
+    assert!(check("spot", &vax, Peer::Local).await.is_none(), "it is not from there");
+    assert!(check("rex", &vax, inside).await.is_none(), "it is not his");
+    assert!(check("tom", &tom, Peer::Local).await.is_none(), "a locked account is locked");
+    assert!(kennel.lets_in("spot", &[SPOTS]).await, "the user's own password is good all the same");
+    edit_devices(&devices, |all| all.remove("spot", "MicroVAX")).unwrap();
+    assert!(check("spot", &vax, inside).await.is_none(), "it was removed");
+    // A file that is not in order changes nothing.
+    fs::write(&devices, "woof").unwrap();
+    assert!(kennel.lets_in("rex", &["bone"]).await);
+}
+
+#[tokio::test]
+async fn networks_of_an_account_are_obeyed() {
+    let users = "rex:{PLAIN}bone::::::allow_nets=192.168.7.0/24,::1\n";
+    let kennel = kennel(users, HOUR);
+    for (from, expected) in
+        [("192.168.7.9", true), ("::1", true), ("192.168.8.9", false), ("127.0.0.1", false)]
+    {
+        let from = Peer::at(from.parse().unwrap());
+        // Also when the password is remembered.
+        for _ in 0..2 {
+            assert_eq!(kennel.lets_in_from(from, "rex", &["bone"]).await, expected, "{from}");
+        }
+    }
+    assert!(!kennel.lets_in("rex", &["bone"]).await, "nor from a socket in the file system");
 }

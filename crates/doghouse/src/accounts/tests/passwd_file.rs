@@ -35,7 +35,7 @@ fn the_users_come_in_the_order_of_the_file() {
     let file = read(FILE);
     assert_eq!(file.names().collect::<Vec<_>>(), ["spot", "rex", "tom"]);
     assert_eq!(file.warnings().count(), 0, "tom is locked on purpose");
-    let usable: Vec<_> = file.into_accounts().map(|(name, hash)| (name, hash.err())).collect();
+    let usable: Vec<_> = file.into_accounts().map(|(name, account)| (name, account.hash.err())).collect();
     let expected = [("spot", None), ("rex", None), ("tom", Some(Locked::OnPurpose))];
     assert_eq!(usable, expected.map(|(name, locked)| (name.to_owned(), locked)));
 }
@@ -98,14 +98,16 @@ fn an_account_that_cannot_be_used_is_a_warning() {
 #[test]
 fn extra_fields_that_keep_users_out_are_obeyed() {
     let line = |extra: &str| format!("spot:{{PLAIN}}bone::::::{extra}\n");
-    let locked = |extra: &str| read(line(extra)).into_accounts().find_map(|(_, hash)| hash.err());
+    let locked = |extra: &str| read(line(extra)).into_accounts().find_map(|(_, account)| account.hash.err());
     assert_eq!(locked("userdb_home=/nologin nologins=1 a=nologin"), None);
     assert_eq!(locked("userdb_quota=1G nologin"), Some(Locked::OnPurpose));
     assert_eq!(locked("nologin=y reason=moved:away"), Some(Locked::OnPurpose));
-    assert_eq!(locked("allow_nets=127.0.0.1,::1"), Some(Locked::Networks));
-    assert_eq!(locked("x allow_real_nets=127.0.0.1"), Some(Locked::Networks));
+    assert_eq!(locked("allow_nets=127.0.0.1,::1"), None);
+    assert_eq!(locked("allow_nets=everywhere"), Some(Locked::Networks));
+    assert_eq!(locked("x allow_real_nets=127.0.0.1"), Some(Locked::RealNetworks));
+    assert_eq!(locked("userdb_mail=dbox:~/mail"), Some(Locked::Mail));
     assert!(warnings(&line("nologin")).is_empty());
-    assert_eq!(warnings(&line("allow_nets=::1")).len(), 1);
+    assert_eq!(warnings(&line("nologin allow_nets=x")).len(), 1);
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn adding_keeps_the_lines_and_their_ends() {
     let text = written(&file);
     assert_eq!(text.lines().count(), 2);
     assert!(text.starts_with("ann:{ARGON2ID}") && text.ends_with('\n') && !text.contains('\r'));
-    let hashes: Vec<_> = file.into_accounts().map(|(_, hash)| hash.unwrap()).collect();
+    let hashes: Vec<_> = file.into_accounts().map(|(_, account)| account.hash.unwrap()).collect();
     assert!(hashes.iter().all(|hash| hash.verify(&Secret::from("bone"))));
 }
 
@@ -143,7 +145,11 @@ fn setting_a_password_keeps_all_else() {
         }
         assert_eq!(old, new);
     }
-    assert!(read(&text).into_accounts().all(|(_, hash)| hash.unwrap().verify(&Secret::from("new bone"))));
+    assert!(
+        read(&text)
+            .into_accounts()
+            .all(|(_, account)| account.hash.unwrap().verify(&Secret::from("new bone")))
+    );
 }
 
 #[test]
