@@ -31,8 +31,48 @@ pub enum Command {
     /// Look at mail, move it in and out, check it and remove it
     #[command(subcommand)]
     Mailbox(Mailbox),
+    /// Show the sessions of the running server
+    Who(Admin),
+    /// End sessions of the running server: their clients are told, and nothing of what they marked is deleted
+    Kick {
+        /// A session by its number, or all those of a user, or from an address
+        #[arg(value_name = "SESSION|USER|ADDRESS")]
+        whom: String,
+        /// How to ask
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Show what goes over the wire of sessions as it happens, without passwords and mail; end it with Ctrl-C
+    Trace {
+        /// A session by its number, or those of a user, or from an address; all of them without this
+        #[arg(value_name = "SESSION|USER|ADDRESS")]
+        whom: Option<String>,
+        /// How to ask
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Show how much the running server logs, or change it until it is started again
+    LogLevel {
+        /// error, warn, info, debug or trace, or parts of the program as in doghouse=debug,postbox=warn
+        #[arg(value_name = "LEVEL")]
+        level: Option<String>,
+        /// How to ask
+        #[command(flatten)]
+        admin: Admin,
+    },
     /// Show it all at work: a mailbox in a temporary folder, a server, and a client that fetches from it
     Demo(Demo),
+}
+
+/// How to ask a running server.
+#[derive(Debug, Args)]
+pub struct Admin {
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Which configuration, which says where its admin socket is
+    #[command(flatten)]
+    pub config: ConfigFile,
 }
 
 /// Which configuration.

@@ -16,6 +16,7 @@ mod output;
 mod serve;
 mod stop;
 mod user;
+mod watch;
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<(), Failure> {
@@ -34,10 +35,19 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             block_on(&mut Builder::new_multi_thread(), exit::OS, mailbox::run(&command))
         }
         Command::User(command) => user::run(command),
+        Command::Who(admin) => asking(watch::who(&admin)),
+        Command::Kick { whom, admin } => asking(watch::kick(&whom, &admin)),
+        Command::Trace { whom, admin } => asking(watch::trace(whom, &admin)),
+        Command::LogLevel { level, admin } => asking(watch::log_level(level, &admin)),
         Command::Demo(arguments) => {
             block_on(&mut Builder::new_multi_thread(), exit::OS, demo::run(&arguments))
         }
     }
+}
+
+/// Asks the running server.
+fn asking(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    block_on(&mut Builder::new_current_thread(), exit::OS, work)
 }
 
 /// Does asynchronous work; `code` is for where not even a runtime can be had.

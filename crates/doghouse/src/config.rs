@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,7 +12,10 @@ use postbox::Location;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::quota::Quota;
+use crate::{
+    logging::{Format, filter},
+    quota::Quota,
+};
 
 mod delivery;
 mod endpoint;
@@ -20,6 +24,7 @@ mod listener;
 pub use delivery::Delivery;
 use delivery::{RawDelivery, RawLmtp, RawQuota, RawSmtp};
 pub use endpoint::Endpoint;
+use endpoint::permissions;
 use listener::RawListener;
 pub use listener::{KeyPair, Listener};
 
@@ -55,6 +60,21 @@ pub struct Config {
     pub quota: Quota,
     /// How much, and how long.
     pub limits: Limits,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Where a monitoring system asks.
+    pub metrics: Option<SocketAddr>,
+    /// The socket by which commands ask the running server.
+    pub admin: Option<Endpoint>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// What lines look like, and where they go.
+    pub format: Format,
+    /// How much, unless the environment says.
+    pub level: String,
 }
 
 /// What bounds a session, and all of them.
@@ -120,6 +140,35 @@ struct Raw {
     delivery: RawDelivery,
     quota: RawQuota,
     limits: RawLimits,
+    log: RawLog,
+    metrics: RawMetrics,
+    admin: RawAdmin,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLog {
+    format: Format,
+    level: Spanned<String>,
+}
+
+impl Default for RawLog {
+    fn default() -> Self {
+        Self { format: Format::default(), level: Spanned::new(0..0, "info".to_owned()) }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawMetrics {
+    address: Option<SocketAddr>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawAdmin {
+    socket: Option<PathBuf>,
+    mode: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -247,6 +296,15 @@ impl Config {
             raw.into_inner().check(begin, folder)
         });
         let lmtp = lmtp.collect::<Result<_, _>>().map_err(|(at, what)| refuse(at, what))?;
+        if filter(raw.log.level.get_ref()).is_none() {
+            let what =
+                "log.level is error, warn, info, debug or trace, or such as \"doghouse=debug,postbox=warn\"";
+            return Err(refuse(raw.log.level.span().start, what.to_owned()));
+        }
+        let RawAdmin { socket, mode } = raw.admin;
+        let admin = socket.map(|path| Ok((folder.join(path), mode.as_ref().map_or(Ok(0o600), permissions)?)));
+        let admin = admin.transpose().map_err(|(at, what)| refuse(at, what))?;
+        let admin = admin.map(|(path, mode)| Endpoint::Unix { path, mode });
         let limits = raw.limits;
         if let Some(what) = limits.fault() {
             return Err(ConfigError { path: path.to_owned(), at: None, what: what.to_owned() });
@@ -263,6 +321,9 @@ impl Config {
             smtp: raw.smtp.into_iter().map(|smtp| Endpoint::Tcp(smtp.address)).collect(),
             lmtp,
             delivery,
+            log: Log { format: raw.log.format, level: raw.log.level.into_inner() },
+            metrics: raw.metrics.address,
+            admin,
             quota: raw.quota.check().map_err(|(at, what)| refuse(at, what))?,
             limits: Limits {
                 sessions: limits.sessions as usize,
@@ -350,7 +411,7 @@ fn explain(message: &str) -> String {
         .iter()
         .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
         .min()
-        .filter(|(distance, _)| *distance <= 3);
+        .filter(|(distance, _)| *distance <= 3 && *distance * 2 <= unknown.chars().count());
     match nearest {
         Some((_, name)) => format!("unknown key {unknown:?}; did you mean {name:?}?"),
         None => format!("unknown key {unknown:?}; there are {}", valid.join(", ")),
@@ -417,6 +478,14 @@ mod tests {
             make_folders = true
             max_octets = 1000
             max_recipients = 3
+            [log]
+            format = "json"
+            level = "doghouse=debug,postbox=warn"
+            [metrics]
+            address = "127.0.0.1:9109"
+            [admin]
+            socket = "admin.sock"
+            mode = "0660"
             [limits]
             mail_sessions = 5
             mail_sessions_per_address = 2
@@ -455,6 +524,11 @@ mod tests {
         assert_eq!(config.lmtp[0], Endpoint::Unix { path: "/etc/doghouse/lmtp.sock".into(), mode: 0o600 });
         assert_eq!(config.delivery.domains, ["dog-house.example", "bone.example"]);
         assert_eq!(config.delivery.aliases.as_deref(), Some(Path::new("/etc/doghouse/aliases")));
+        let level = "doghouse=debug,postbox=warn".to_owned();
+        assert_eq!(config.log, Log { format: Format::Json, level });
+        assert_eq!(config.metrics, Some("127.0.0.1:9109".parse().unwrap()));
+        let path = "/etc/doghouse/admin.sock".into();
+        assert_eq!(config.admin, Some(Endpoint::Unix { path, mode: 0o660 }));
         assert_eq!((config.delivery.delimiter, config.delivery.max_octets), (Some('-'), 1000));
         assert!(config.delivery.make_folders);
         assert_eq!(config.limits.idle, Duration::from_mins(1));
@@ -494,11 +568,11 @@ mod tests {
             ("[mial]\n", ":1:2: unknown key \"mial\"; did you mean \"mail\"?"),
             (
                 "'a`b\tc' = 1",
-                ":1:1: unknown key \"a`b\\tc\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, quota, limits",
+                ":1:1: unknown key \"a`b\\tc\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, quota, limits, log, metrics, admin",
             ),
             (
                 "woof = 1",
-                ":1:1: unknown key \"woof\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, quota, limits",
+                ":1:1: unknown key \"woof\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, quota, limits, log, metrics, admin",
             ),
             ("\nhostname = 'dog house'", ":2:12: hostname is letters"),
             (
@@ -526,6 +600,9 @@ mod tests {
             ("[delivery]\nrecipient_delimiter = '++'", ":2:23: recipient_delimiter is one character"),
             ("[delivery]\nmax_octets = 0", ":2:14: max_octets is at least 1"),
             ("[limits]\nidle_seconds = 99999999999", ": a time in limits is at most a year"),
+            ("[log]\nlevel = 'woof'", ":2:9: log.level is error, warn"),
+            ("[log]\nformat = 'xml'", ":2:10: unknown variant `xml`"),
+            ("[admin]\nsocket = 'x'\nmode = 'rw'", ":3:8: mode is written in octal"),
             ("hostname = ", ":1:12: "),
         ] {
             let error = refused(text);

@@ -8,49 +8,46 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use pop2::{Reply, server::Settings};
 use tokio::{
-    io::{AsyncWrite, AsyncWriteExt},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::{sleep, timeout, timeout_at},
+    sync::{Semaphore, watch},
+    time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     accounts,
     config::{Config, Endpoint},
     guard::Guard,
-    house::{self, Doghouse, Door},
-    peer::Peer,
+    house::{self, Doghouse},
     recipients::AliasesError,
-    session::{Phase, Session},
-    smtp::{self, machine::Protocol},
-    stream::Stream,
+    session::Phase,
+    watch::Watch,
 };
 
 pub mod entry;
 mod gate;
 mod handed;
+mod reception;
 mod sockets;
 mod tls;
 
-use entry::{Entered, enter};
 pub(crate) use gate::{Gate, Service, gates};
 pub use handed::Handed;
+use reception::answer_the_door;
 use sockets::Socket;
 pub(crate) use sockets::open;
 pub use tls::TlsError;
 pub(crate) use tls::acceptor;
 
-/// How long to wait where connections cannot be accepted, such as for want of file descriptors.
-const BREATHER: Duration = Duration::from_millis(100);
-
 /// How often it is written down when devices were used last.
 const NOTES: Duration = Duration::from_mins(1);
+
+/// How many may ask at once how the server is.
+const WATCHERS: usize = 32;
 
 /// Descriptors that a session may hold at once: its socket, its folder and a message.
 const DESCRIPTORS: u64 = 4;
@@ -118,7 +115,10 @@ struct Shared {
     loaded: RwLock<Arc<Loaded>>,
     places: Arc<Semaphore>,
     mail_places: Arc<Semaphore>,
+    /// For those who watch.
+    watch_places: Arc<Semaphore>,
     guard: Guard,
+    watch: Arc<Watch>,
     next_id: AtomicU64,
 }
 
@@ -160,7 +160,9 @@ impl Daemon {
             loaded: RwLock::new(Arc::new(loaded)),
             places: Arc::new(Semaphore::new(affordable(sessions))),
             mail_places: Arc::new(Semaphore::new(mail_sessions.min(Semaphore::MAX_PERMITS))),
+            watch_places: Arc::new(Semaphore::new(WATCHERS)),
             guard: Guard::default(),
+            watch: Arc::default(),
             next_id: AtomicU64::new(1),
         });
         tokio::spawn(keep_last_use(Arc::clone(&shared)));
@@ -184,6 +186,12 @@ impl Daemon {
     /// fails, everything stays as it was. The numbers of sessions at once are the one thing that only a restart
     /// changes.
     pub fn reload(&mut self, config: Config) -> Result<(), StartError> {
+        let outcome = self.take_anew(config);
+        self.shared.watch.metrics().reloaded(outcome.is_ok());
+        outcome
+    }
+
+    fn take_anew(&mut self, config: Config) -> Result<(), StartError> {
         let wanted = gates(&config);
         let is_open = |gate: &Gate| self.open.iter().any(|opened| opened.gate == *gate);
         let loaded = load(config)?;
@@ -201,10 +209,17 @@ impl Daemon {
         Ok(())
     }
 
+    /// How long sessions may go on when the server is told to stop.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.shared.loaded().house.config().limits.shutdown
+    }
+
     /// Accepts no more sessions, lets those that have logged in finish within the configured time, and then
     /// ends the rest; they delete nothing.
     pub async fn stop(self) {
-        let patience = self.shared.loaded().house.config().limits.shutdown;
+        self.shared.watch.close();
+        let patience = self.patience();
         for opened in self.open {
             opened.task.abort();
             // Its socket is closed once it has ended.
@@ -294,129 +309,6 @@ fn listen(gates: Vec<Gate>, handed: &Handed) -> Result<Vec<(Gate, Endpoint, Sock
         sockets.push((gate, endpoint, socket));
     }
     Ok(sockets)
-}
-
-/// Who has connected.
-struct Client {
-    session: u64,
-    peer: Peer,
-    opened: Instant,
-}
-
-/// Accepts connections until it is aborted; each becomes a task of its own.
-async fn answer_the_door(socket: Socket, gate: Gate, shared: Arc<Shared>, phase: watch::Receiver<Phase>) {
-    loop {
-        let (stream, peer) = match socket.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                error!(address = %gate.endpoint, %error, "cannot accept a connection");
-                sleep(BREATHER).await;
-                continue;
-            }
-        };
-        let (shared, phase) = (Arc::clone(&shared), phase.clone());
-        let client = Client { session: shared.id(), peer, opened: Instant::now() };
-        match gate.service {
-            Service::Pop2 => {
-                let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
-                    warn!(rip = %peer, "too many sessions");
-                    let loaded = shared.loaded();
-                    if !loaded.tls.contains_key(&gate.endpoint) {
-                        tokio::spawn(turn_away(stream, refusal("too many sessions; try again later")));
-                    }
-                    continue;
-                };
-                let endpoint = gate.endpoint.clone();
-                tokio::spawn(async move { fetch(stream, client, &endpoint, &shared, phase, place).await });
-            }
-            Service::Mail(protocol) => take_in(stream, client, protocol, &shared, phase),
-        }
-    }
-}
-
-/// A session in which mail is fetched.
-async fn fetch(
-    stream: Box<dyn Stream>,
-    Client { session, peer, opened }: Client,
-    endpoint: &Endpoint,
-    shared: &Shared,
-    mut phase: watch::Receiver<Phase>,
-    _place: OwnedSemaphorePermit,
-) {
-    let loaded = shared.loaded();
-    let config = loaded.house.config();
-    // A reload may have closed this door since.
-    let Some(listener) = config.listeners.iter().find(|listener| listener.endpoint == *endpoint) else {
-        return;
-    };
-    let until = (opened + config.limits.login).into();
-    let entered = tokio::select! {
-        entered = timeout_at(until, enter(stream, peer, listener, loaded.tls.get(endpoint))) => entered,
-        _ = phase.wait_for(|phase| *phase != Phase::Open) => return,
-    };
-    let Entered { stream, peer, hidden } = match entered {
-        Ok(Ok(entered)) => entered,
-        Ok(Err(error)) => return info!(session, rip = %peer, %error, "no session"),
-        Err(_elapsed) => return info!(session, rip = %peer, error = "it took too long", "no session"),
-    };
-    let most = config.limits.sessions_per_address;
-    let Some(_one) = shared.guard.fetching.take(&peer.block(), most) else {
-        warn!(rip = %peer, "too many sessions from one address");
-        return turn_away(stream, refusal("too many sessions from your address; try again later")).await;
-    };
-    let mut settings = Settings::new(&config.hostname);
-    settings.login_timeout = config.limits.login;
-    settings.idle_timeout = config.limits.idle;
-    let door = Door { house: &loaded.house, listener, hidden, guard: &shared.guard };
-    Session::new(session, (peer, opened), &door, &settings, stream, phase).run().await;
-}
-
-/// A session in which mail comes in.
-fn take_in(
-    stream: Box<dyn Stream>,
-    Client { session, peer, .. }: Client,
-    protocol: Protocol,
-    shared: &Shared,
-    phase: watch::Receiver<Phase>,
-) {
-    let loaded = shared.loaded();
-    let limits = loaded.house.config().limits;
-    let most = match peer {
-        // It is this machine's own MTA.
-        Peer::Local => usize::MAX,
-        Peer::At(_) => limits.mail_sessions_per_address,
-    };
-    let place = Arc::clone(&shared.mail_places).try_acquire_owned().ok();
-    let Some(place) =
-        place.and_then(|place| Some((place, shared.guard.delivering.take(&peer.block(), most)?)))
-    else {
-        warn!(rip = %peer, "too many delivery sessions");
-        tokio::spawn(turn_away(stream, b"421 4.7.0 too many sessions; try again later\r\n".to_vec()));
-        return;
-    };
-    let (hostname, delivery) = (&loaded.house.config().hostname, &loaded.house.config().delivery);
-    let settings = smtp::machine::Settings {
-        protocol,
-        hostname: hostname.clone(),
-        max_octets: delivery.max_octets,
-        max_recipients: delivery.max_recipients,
-    };
-    tokio::spawn(async move {
-        let _place = place;
-        let (house, idle) = (&loaded.house, limits.mail_idle);
-        smtp::session::Session::new(session, peer, house, settings, idle, stream, phase).run().await;
-    });
-}
-
-fn refusal(text: &str) -> Vec<u8> {
-    let mut line = Vec::new();
-    Reply::Error(text.into()).encode(&mut line);
-    line
-}
-
-/// Says why, as far as the client takes it at once.
-async fn turn_away(mut stream: impl AsyncWrite + Unpin, line: Vec<u8>) {
-    let _ = timeout(BREATHER, stream.write_all(&line)).await;
 }
 
 /// The number of sessions that the limit of open files has room for, after raising it as far as it goes.

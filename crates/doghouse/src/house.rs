@@ -1,6 +1,6 @@
 //! What a session may ask the house for: whether a login is good, and that account's mail.
 
-use std::{borrow::Cow, future::Future, io::ErrorKind};
+use std::{future::Future, io::ErrorKind};
 
 use pop2::Login;
 use postbox::{Error, FolderName, Postbox, Store, USER, chain::Chain};
@@ -16,12 +16,44 @@ use crate::{
     smtp::reply::Reply,
 };
 
-/// The one text for a wrong password, an unknown user and a locked account (`DECISIONS` 25).
-const REFUSAL: &str = "login refused: no such user, or another password";
+/// Why a login is not taken; it shows itself as the client is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A wrong password, an unknown user and a locked account, for which there is one text (`DECISIONS` 25).
+    #[error("login refused: no such user, or another password")]
+    Password,
+    /// The password crossed the network in clear, and was not looked at (`DECISIONS` 28).
+    #[error(
+        "passwords in clear are not taken from your network; use TLS, or have the operator list it in cleartext_from"
+    )]
+    Cleartext,
+    /// Too many have failed; this one was not looked at.
+    #[error("too many failed logins; try again later")]
+    Throttled,
+    /// The account has all the sessions that it may.
+    #[error("too many sessions of this account; end one, or try again later")]
+    Sessions,
+    /// It is not known where the account's mail is.
+    #[error("your mailbox cannot be opened now; try again later")]
+    Mail,
+}
 
-const CLEARTEXT: &str = "passwords in clear are not taken from your network; use TLS, or have the operator list it in cleartext_from";
+impl Refusal {
+    /// All there are.
+    pub const ALL: [Self; 5] = [Self::Password, Self::Cleartext, Self::Throttled, Self::Sessions, Self::Mail];
 
-const TOO_MANY_FAILURES: &str = "too many failed logins; try again later";
+    /// In a word, for those who count.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Cleartext => "cleartext",
+            Self::Throttled => "throttled",
+            Self::Sessions => "sessions",
+            Self::Mail => "mail",
+        }
+    }
+}
 
 /// Who checks logins and opens mail.
 pub trait House: Send + Sync {
@@ -35,7 +67,7 @@ pub trait House: Send + Sync {
         login: &Login,
         client: Peer,
         until: Instant,
-    ) -> impl Future<Output = Result<Admitted<Self::Postbox>, Cow<'static, str>>> + Send;
+    ) -> impl Future<Output = Result<Admitted<Self::Postbox>, Refusal>> + Send;
 
     /// Mail that an account has under a name of the operator's choice, such as a path: its default mailbox is
     /// what the name means (`DECISIONS` 23).
@@ -240,21 +272,22 @@ impl House for Door<'_> {
         login: &Login,
         client: Peer,
         until: Instant,
-    ) -> Result<Admitted<Chain<Store>>, Cow<'static, str>> {
+    ) -> Result<Admitted<Chain<Store>>, Refusal> {
         if !self.hidden && !self.listener.allows_cleartext(client) {
-            return Err(CLEARTEXT.into());
+            return Err(Refusal::Cleartext);
         }
         let (user, limits) = (login.user.as_str(), &self.house.config.limits);
         let patience = Patience { free: limits.login_failures, longest: limits.login_delay };
         let passwords: Vec<_> = login.passwords().cloned().collect();
         let check = self.house.accounts.check(user, &passwords, client);
         let checked = self.guard.logins.check((user, client.block()), patience, until, check).await;
-        let verified = checked.map_err(|_too_many| TOO_MANY_FAILURES)?.map_err(|_refused| REFUSAL)?;
+        let verified =
+            checked.map_err(|_too_many| Refusal::Throttled)?.map_err(|_refused| Refusal::Password)?;
         let place = self.guard.accounts.take(&verified.user().to_owned(), limits.sessions_per_account);
-        let place = place.ok_or("too many sessions of this account; end one, or try again later")?;
+        let place = place.ok_or(Refusal::Sessions)?;
         let postbox = self.house.postbox(verified.user()).map_err(|error| {
             tracing::error!(user = ?verified.user(), %error, "cannot open the mail of an account");
-            "your mailbox cannot be opened now; try again later"
+            Refusal::Mail
         })?;
         let device = verified.device().map(str::to_owned);
         if let Some(device) = &device {

@@ -5,6 +5,7 @@
 //!   [`peer`] tells. [`house`]: what joins the two to accounts and mail.
 //! - [`guard`]: how many there are, and how quickly passwords can be guessed.
 //! - [`smtp`]: mail coming in by SMTP and LMTP. [`recipients`]: whose it is. [`quota`]: how much of it.
+//! - [`watch`]: what the operator sees of the server at work.
 //! - [`transfer`]: mail from one store to another.
 //! - [`cli`], [`commands`], [`exit`], [`logging`]: the program.
 #![forbid(unsafe_code)]
@@ -25,3 +26,4 @@ pub mod session;
 pub mod smtp;
 pub mod stream;
 pub mod transfer;
+pub mod watch;

@@ -1,32 +1,99 @@
-//! Logs: one line an event on standard error, `key=value` after the message.
+//! Logs: one line an event, `key=value` after the message, or as JSON, or to systemd's journal.
 
 use std::{
     fmt::{self, Debug},
     io::{self, IsTerminal},
+    sync::OnceLock,
 };
 
+use serde::Deserialize;
 use tracing::field::Field;
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer, Registry,
     field::MakeExt,
     fmt::format::{FormatFields, Writer, debug_fn},
+    layer::SubscriberExt,
+    reload,
+    util::SubscriberInitExt,
 };
 
 use crate::exit::printable;
 
-/// The environment variable that says how much is logged, such as `debug` or `doghouse=debug,postbox=warn`.
+/// The environment variable that says how much is logged, such as `debug` or `doghouse=debug,postbox=warn`. It goes
+/// before the configuration.
 pub const VARIABLE: &str = "DOGHOUSE_LOG";
 
-/// Begins to log; `default` holds where [`VARIABLE`] says nothing.
-pub fn init(default: &str) {
-    let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .fmt_fields(fields())
-        .init();
+/// What log lines look like, and where they go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// For people, on standard error.
+    #[default]
+    Text,
+    /// An object a line, on standard error.
+    Json,
+    /// To systemd's journal, with a field for each key.
+    Journald,
+}
+
+/// Changes how much is logged.
+static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// Begins to log; `level` holds where [`VARIABLE`] says nothing.
+///
+/// # Errors
+/// Where the journal cannot be reached.
+pub fn init(format: Format, level: &str) -> io::Result<()> {
+    let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(level));
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
+    let output: Box<dyn Layer<_> + Send + Sync> = match format {
+        Format::Text => lines.with_ansi(io::stderr().is_terminal()).fmt_fields(fields()).boxed(),
+        Format::Json => {
+            lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        }
+        Format::Journald => tracing_journald::layer()?
+            .with_field_prefix(Some("DOGHOUSE".to_owned()))
+            .with_syslog_identifier("doghouse".to_owned())
+            .boxed(),
+    };
+    // One that is there already, as in a test, stays.
+    if tracing_subscriber::registry().with(filter).with(output).try_init().is_ok() {
+        let _ = LEVEL.set(handle);
+    }
+    Ok(())
+}
+
+/// How much is logged, changed first where `level` says so.
+///
+/// # Errors
+/// Where that is no level, or nothing is logged.
+pub fn level(level: Option<&str>) -> Result<String, String> {
+    let handle = LEVEL.get().ok_or("nothing is logged")?;
+    if let Some(level) = level {
+        let filter = filter(level).ok_or_else(|| {
+            format!("{level:?} is no level; write error, warn, info, debug or trace, or as doghouse=debug,postbox=warn")
+        })?;
+        handle.reload(filter).map_err(|error| error.to_string())?;
+        tracing::info!(level, "the log level was changed");
+    }
+    handle.with_current(ToString::to_string).map_err(|error| error.to_string())
+}
+
+/// A configuration was read again that says how much is logged. [`VARIABLE`] goes before it.
+pub fn configured(level: &str) {
+    let is_said = std::env::var_os(VARIABLE).is_some();
+    if let (Some(handle), Some(filter), false) = (LEVEL.get(), filter(level), is_said) {
+        // It fails only where nothing is logged any more.
+        let _ = handle.reload(filter);
+    }
+}
+
+/// What a level, or levels of parts of the program, let through; `None` where it is none.
+pub(crate) fn filter(level: &str) -> Option<EnvFilter> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |part: &str| LEVELS.contains(&part.rsplit('=').next().unwrap_or(part));
+    level.split(',').all(is_level).then(|| level.parse().ok())?
 }
 
 /// The message and its fields in one line, whatever they name: strangers choose names of users, files and hosts,

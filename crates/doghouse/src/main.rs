@@ -11,7 +11,7 @@ use doghouse::{
     cli::{Cli, Command},
     commands,
     exit::{self, Failure},
-    logging,
+    logging::{self, Format},
 };
 
 fn main() -> ExitCode {
@@ -24,7 +24,10 @@ fn main() -> ExitCode {
             return code.into();
         }
     };
-    logging::init(if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" });
+    if !matches!(cli.command, Command::Serve(_)) {
+        // Text on standard error can always be had.
+        let _ = logging::init(Format::Text, "warn");
+    }
     // An MTA takes the exit code of a panic for the end of the message.
     let delivers = matches!(cli.command, Command::Deliver(_));
     let outcome = panic::catch_unwind(|| commands::run(cli)).unwrap_or_else(|_| {

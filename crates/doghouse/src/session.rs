@@ -22,6 +22,10 @@ use crate::{
     house::{Admitted, House},
     peer::Peer,
     stream::Stream,
+    watch::{
+        Seen,
+        metrics::{Fault, Hit, Work},
+    },
 };
 
 /// How much is collected before it is written, in octets.
@@ -32,6 +36,8 @@ const KEPT: usize = 8 * 1024;
 
 /// How long a closed connection may still be read, so that the client gets to see the last reply.
 const LINGER: Duration = Duration::from_secs(2);
+
+const KICKED: &str = "the operator has ended this session; nothing was deleted";
 
 const GOING_DOWN: &str = "the mailbox server is going down; nothing was deleted, try again later";
 
@@ -66,6 +72,9 @@ pub struct Session<'a, H: House, S> {
     untaken: Option<u64>,
     server: Server,
     phase: watch::Receiver<Phase>,
+    seen: Seen,
+    /// How much of the output has been told to whoever traces this session.
+    traced: usize,
     user: String,
     account: Option<Admitted<H::Postbox>>,
     mailbox: Option<<H::Postbox as Postbox>::Mailbox>,
@@ -95,7 +104,7 @@ where
         house: &'a H,
         settings: &Settings,
         stream: S,
-        phase: watch::Receiver<Phase>,
+        (phase, seen): (watch::Receiver<Phase>, Seen),
     ) -> Self {
         let server = Server::new(settings, opened);
         let (user, sent) = (String::new(), Sent::default());
@@ -107,6 +116,8 @@ where
             untaken: None,
             server,
             phase,
+            seen,
+            traced: 0,
             user,
             account: None,
             mailbox: None,
@@ -120,6 +131,7 @@ where
         debug!(session = self.id, rip = %self.client, "connected");
         loop {
             let step = self.server.step();
+            self.seen.is_in(name(self.server.state()));
             let went = match step {
                 Step::Receive => self.receive().await,
                 Step::LogIn(login) => self.log_in(login).await,
@@ -155,18 +167,21 @@ where
                     if self.still_takes_octets() {
                         continue;
                     }
+                    self.seen.metrics().hit(if logged_in { Hit::Idle } else { Hit::Login });
                     info!(session = self.id, rip = %self.client, user = ?self.user, "timed out");
                     self.server.timed_out();
                     return Ok(());
                 }
-                () = stop_for(&mut self.phase, logged_in) => {
-                    self.server.interrupted(GOING_DOWN);
+                reason = stop_for(&mut self.phase, &self.seen, logged_in) => {
+                    self.server.interrupted(reason);
                     return Ok(());
                 }
             };
             return match read {
                 Ok(0) => Err(End::Gone),
                 Ok(count) => {
+                    let heard = self.server.room().get(..count).unwrap_or_default();
+                    self.seen.heard(heard, !logged_in);
                     self.server.filled(count, Instant::now());
                     Ok(())
                 }
@@ -189,32 +204,40 @@ where
 
     async fn log_in(&mut self, login: Login) -> Result<(), End> {
         let (session, rip, user) = (self.id, self.client, login.user.as_str());
-        let until = self.server.deadline().into();
+        let (begun, until) = (Instant::now(), self.server.deadline().into());
         let admitted = tokio::select! {
             admitted = self.house.admit(&login, self.client, until) => admitted,
-            () = stop_for(&mut self.phase, false) => {
-                self.server.interrupted(GOING_DOWN);
+            reason = stop_for(&mut self.phase, &self.seen, false) => {
+                self.server.interrupted(reason);
                 return Ok(());
             }
         };
+        self.seen.metrics().took(Work::Login, begun.elapsed());
+        self.seen.metrics().login(admitted.as_ref().err().copied());
         match admitted {
             Ok(account) => {
+                self.seen.logged_in(user, account.device.as_deref());
                 info!(session, %rip, ?user, device = account.device, "logged in");
                 user.clone_into(&mut self.user);
-                match account.postbox.select(&FolderName::inbox()).await {
+                let begun = Instant::now();
+                let selected = account.postbox.select(&FolderName::inbox()).await;
+                self.seen.metrics().took(Work::Select, begun.elapsed());
+                match selected {
                     Ok(mailbox) => {
                         self.server.logged_in(mailbox.count());
                         self.mailbox = Some(mailbox);
                         self.account = Some(account);
                     }
                     Err(fault) => {
+                        self.seen.metrics().fault(Fault::Open);
                         error!(session, ?user, %fault, "cannot open the default mailbox");
                         self.server.failed("your mailbox cannot be opened now; try again later");
                     }
                 }
             }
             Err(reason) => {
-                warn!(session, %rip, ?user, reason = &*reason, "login refused");
+                let reason = reason.to_string();
+                warn!(session, %rip, ?user, reason, "login refused");
                 self.server.refused(&reason);
             }
         }
@@ -227,14 +250,17 @@ where
         self.release(marks).await;
         let name = name.as_str();
         let mapped = self.house.mapped(&self.user, name);
+        let begun = Instant::now();
         let selected = match (&mapped, FolderName::parse(name), &self.account) {
             (Some(postbox), ..) => Some(postbox.select(&FolderName::inbox()).await),
             (None, Ok(folder), Some(account)) => Some(account.postbox.select(&folder).await),
             _ => None,
         };
+        self.seen.metrics().took(Work::Select, begun.elapsed());
         match selected {
             Some(Ok(mailbox)) => self.mailbox = Some(mailbox),
             Some(Err(fault)) => {
+                self.seen.metrics().fault(Fault::Open);
                 error!(session = self.id, user = ?self.user, folder = ?name, %fault, "cannot open a folder");
             }
             None => {}
@@ -251,9 +277,13 @@ where
                 self.server.measured(0);
                 return Ok(());
             };
-            match mailbox.message(number).await {
+            let begun = Instant::now();
+            let found = mailbox.message(number).await;
+            self.seen.metrics().took(Work::Read, begun.elapsed());
+            match found {
                 Ok(message) => self.held = message.map(|message| (number, message)),
                 Err(fault) => {
+                    self.seen.metrics().fault(Fault::Open);
                     error!(session = self.id, user = ?self.user, number, %fault, "cannot read a message");
                     if fault.is_temporary() {
                         self.server.failed("that message cannot be read now; try again later");
@@ -272,13 +302,19 @@ where
         let Some((_, message)) = self.held.take().filter(|(held, _)| *held == number) else {
             return Err(End::Gone);
         };
+        self.trace();
+        let begun = Instant::now();
         let mut octets = message.octets();
         loop {
-            match octets.next(self.server.output_mut()).await {
+            let more = octets.next(self.server.output_mut()).await;
+            // Mail is nobody's to see but its owner's.
+            self.traced = self.server.output().len();
+            match more {
                 Ok(true) if self.server.output().len() < FULL => {}
                 Ok(true) => self.flush().await?,
                 Ok(false) => break,
                 Err(fault) => {
+                    self.seen.metrics().fault(Fault::Transfer);
                     error!(session = self.id, user = ?self.user, number, %fault, "broke off a message");
                     return Err(End::Gone);
                 }
@@ -286,6 +322,10 @@ where
         }
         self.sent.messages += 1;
         self.sent.octets += message.length();
+        self.seen.passed(message.length());
+        self.seen.metrics().sent(message.length());
+        self.seen.metrics().took(Work::Retrieve, begun.elapsed());
+        self.seen.remark(|| format!("{} octets of message {number}", message.length()));
         self.held = Some((number, message));
         self.server.transmitted();
         Ok(())
@@ -305,10 +345,17 @@ where
             self.sent.kept += marks.len();
             return marks.len();
         }
+        let begun = Instant::now();
         let released = mailbox.release(marks).await;
-        self.sent.deleted += marks.len().saturating_sub(released.kept);
+        let deleted = marks.len().saturating_sub(released.kept);
+        self.sent.deleted += deleted;
+        if !marks.is_empty() {
+            self.seen.metrics().took(Work::Release, begun.elapsed());
+            self.seen.metrics().deleted(deleted);
+        }
         self.sent.kept += released.kept;
         for fault in &released.faults {
+            self.seen.metrics().fault(Fault::Delete);
             error!(session = self.id, user = ?self.user, %fault, "cannot delete a message");
         }
         released.kept
@@ -316,6 +363,7 @@ where
 
     /// Writes all of the output. Each octet that the client takes gives it more time.
     async fn flush(&mut self) -> Result<(), End> {
+        self.trace();
         let mut done = 0;
         loop {
             let deadline = self.server.deadline();
@@ -328,7 +376,7 @@ where
             let write = tokio::select! {
                 biased;
                 write = timeout_at(deadline.into(), write) => write,
-                () = stop_for(&mut self.phase, true) => return Err(End::Gone),
+                _ = stop_for(&mut self.phase, &self.seen, true) => return Err(End::Gone),
             };
             match write {
                 Ok(Ok(_)) if is_all => break,
@@ -341,6 +389,7 @@ where
                 Ok(Err(error)) => return Err(self.broken(&error)),
                 Err(_elapsed) if self.still_takes_octets() => {}
                 Err(_elapsed) => {
+                    self.seen.metrics().hit(Hit::Idle);
                     info!(session = self.id, rip = %self.client, user = ?self.user, "timed out: takes no octets");
                     return Err(End::Gone);
                 }
@@ -349,12 +398,21 @@ where
         let output = self.server.output_mut();
         output.clear();
         output.shrink_to(KEPT);
+        self.traced = 0;
         Ok(())
+    }
+
+    /// Tells whoever traces this session what of the output they have not been told.
+    fn trace(&mut self) {
+        let output = self.server.output();
+        self.seen.said(output.get(self.traced..).unwrap_or_default());
+        self.traced = output.len();
     }
 
     /// Writes the last reply and closes, then lets the client finish: a connection closed with octets unread
     /// would be reset, and the reply lost on the way.
     async fn close(&mut self) {
+        self.trace();
         let farewell = async {
             self.stream.write_all(self.server.output()).await?;
             self.stream.shutdown().await?;
@@ -372,11 +430,28 @@ where
     }
 }
 
-/// Waits until this session has to stop.
-async fn stop_for(phase: &mut watch::Receiver<Phase>, logged_in: bool) {
+/// Waits until this session has to stop, and returns why.
+async fn stop_for(phase: &mut watch::Receiver<Phase>, seen: &Seen, logged_in: bool) -> &'static str {
     let stops = |phase: &Phase| *phase == Phase::Closing || (*phase == Phase::Draining && !logged_in);
-    if phase.wait_for(stops).await.is_err() {
-        // Nobody is left who could close the house.
-        std::future::pending::<()>().await;
+    let closed = async {
+        if phase.wait_for(stops).await.is_err() {
+            // Nobody is left who could close the house.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = closed => GOING_DOWN,
+        () = seen.kicked() => KICKED,
+    }
+}
+
+/// As the RFC has it.
+fn name(state: State) -> &'static str {
+    match state {
+        State::Auth => "AUTH",
+        State::Mbox => "MBOX",
+        State::Item => "ITEM",
+        State::Next => "NEXT",
+        State::Done => "DONE",
     }
 }

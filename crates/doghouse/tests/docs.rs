@@ -365,6 +365,30 @@ fn every_event_of_the_log_is_in_the_operators_guide_and_the_other_way_round() {
 }
 
 #[test]
+fn every_metric_is_in_the_operators_guide_and_the_dashboards_name_no_other() {
+    let guide = read("docs/operators-guide.md");
+    let cell = |row: Vec<String>| row[0].trim_matches('`').to_owned();
+    let told: BTreeSet<String> =
+        rows(&guide).map(cell).filter(|name| name.starts_with("doghouse_")).collect();
+    let text = doghouse::watch::metrics::Metrics::default().to_text();
+    let help = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
+    let there: BTreeSet<String> = help.map(str::to_owned).collect();
+    assert_eq!(told, there);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for file in ["packaging/grafana/doghouse.json", "packaging/prometheus/doghouse.rules.yml"] {
+        let text = read(file);
+        let mut met = 0;
+        for word in text.split(|c| !is_name(c)).filter(|word| word.starts_with("doghouse_")) {
+            let name = ["_total", "_bucket", "_count", "_sum"].iter().find_map(|end| word.strip_suffix(end));
+            assert!(there.contains(name.unwrap_or(word)), "{file} names {word}, which there is not");
+            met += 1;
+        }
+        assert!(met >= 5, "{file} names no metrics");
+    }
+    serde_json::from_str::<serde_json::Value>(&read("packaging/grafana/doghouse.json")).unwrap();
+}
+
+#[test]
 fn every_dependency_has_its_line_with_its_version() {
     let lock: toml::Table = toml::from_str(&read("Cargo.lock")).unwrap();
     let mut locked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

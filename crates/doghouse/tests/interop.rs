@@ -1,10 +1,13 @@
-//! Programs that nobody here wrote: Postfix, swaks and procmail deliver; telnet, nc and a shell script fetch.
+//! Programs that nobody here wrote: Postfix, swaks and procmail deliver; telnet, nc and a shell script fetch; fail2ban
+//! reads the log.
 //!
 //! Where one is not installed its test says so and is skipped, but never in CI.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 // Tests stop at the first surprise.
 
 mod common;
+#[path = "interop/fail2ban.rs"]
+mod fail2ban;
 #[path = "interop/hand.rs"]
 mod hand;
 #[path = "interop/local.rs"]

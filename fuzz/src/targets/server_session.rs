@@ -1,11 +1,16 @@
 //! A whole session of the server, from octets to mail.
 
-use std::{borrow::Cow, collections::BTreeSet, num::NonZeroU32, sync::LazyLock};
+use std::{
+    collections::BTreeSet,
+    num::NonZeroU32,
+    sync::{Arc, LazyLock},
+};
 
 use doghouse::{
-    house::{Admitted, House},
+    house::{Admitted, House, Refusal},
     peer::Peer,
     session::{Phase, Session},
+    watch::Watch,
 };
 use pop2::{
     Command, LineBuffer, Login, MAX_LINE, Reply, Verdict,
@@ -92,12 +97,12 @@ impl Kennel {
 impl House for Kennel {
     type Postbox = Memory;
 
-    async fn admit(&self, login: &Login, _: Peer, _: Instant) -> Result<Admitted<Memory>, Cow<'static, str>> {
+    async fn admit(&self, login: &Login, _: Peer, _: Instant) -> Result<Admitted<Memory>, Refusal> {
         if is_right(login) {
             let postbox = self.postbox(login.user.as_str()).clone();
             Ok(Admitted { postbox, device: None, read_only: false, place: None })
         } else {
-            Err("login refused".into())
+            Err(Refusal::Password)
         }
     }
 
@@ -130,8 +135,10 @@ async fn serve(
     let (near, far) = tokio::io::duplex(capacity);
     let (house, phase) = watch::channel(Phase::Open);
     let settings = Settings::new("dog-house.example");
+    let seen = Arc::<Watch>::default().enter(1, "POP2", Peer::Local);
     let session =
-        Session::new(1, (Peer::Local, Instant::now().into_std()), &kennel, &settings, near, phase).run();
+        Session::new(1, (Peer::Local, Instant::now().into_std()), &kennel, &settings, near, (phase, seen))
+            .run();
     let ((), heard) = tokio::join!(session, speak(said, sizes, far, leave, closing, &house));
     let mut gone: BTreeSet<usize> = (0..MAIL.len()).collect();
     for (user, folder) in [("fido", "INBOX"), ("fido", "old.bones"), ("smith", "INBOX")] {

@@ -55,7 +55,7 @@ impl Endpoint {
     }
 }
 
-fn permissions(mode: &Spanned<String>) -> Result<u32, Fault> {
+pub(super) fn permissions(mode: &Spanned<String>) -> Result<u32, Fault> {
     let octal = u32::from_str_radix(mode.get_ref(), 8).ok().filter(|mode| *mode <= 0o777);
     octal.ok_or_else(|| (mode.span().start, "mode is written in octal, such as \"0660\"".to_owned()))
 }

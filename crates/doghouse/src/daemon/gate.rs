@@ -20,6 +20,10 @@ pub(crate) enum Service {
     Pop2,
     /// Mail comes in.
     Mail(Protocol),
+    /// A monitoring system asks.
+    Metrics,
+    /// A command of the operator's asks.
+    Admin,
 }
 
 /// All that a configuration wants opened.
@@ -28,7 +32,10 @@ pub(crate) fn gates(config: &Config) -> Vec<Gate> {
     let pop2 = config.listeners.iter().map(|listener| &listener.endpoint).map(gate(Service::Pop2));
     let smtp = config.smtp.iter().map(gate(Service::Mail(Protocol::Smtp)));
     let lmtp = config.lmtp.iter().map(gate(Service::Mail(Protocol::Lmtp)));
-    pop2.chain(smtp).chain(lmtp).collect()
+    let metrics = config.metrics.map(Endpoint::Tcp);
+    let metrics = metrics.as_ref().map(gate(Service::Metrics));
+    let admin = config.admin.as_ref().map(gate(Service::Admin));
+    pop2.chain(smtp).chain(lmtp).chain(metrics).chain(admin).collect()
 }
 
 impl Gate {
@@ -38,6 +45,8 @@ impl Gate {
             Service::Pop2 => "POP2",
             Service::Mail(Protocol::Smtp) => "SMTP",
             Service::Mail(Protocol::Lmtp) => "LMTP",
+            Service::Metrics => "HTTP",
+            Service::Admin => "admin",
         }
     }
 
@@ -49,6 +58,8 @@ impl Gate {
             (Service::Mail(Protocol::Smtp), _) => "smtp.address",
             (Service::Mail(Protocol::Lmtp), Endpoint::Tcp(_)) => "lmtp.address",
             (Service::Mail(Protocol::Lmtp), Endpoint::Unix { .. }) => "lmtp.socket",
+            (Service::Metrics, _) => "metrics.address",
+            (Service::Admin, _) => "admin.socket",
         }
     }
 }

@@ -156,6 +156,18 @@ impl Machine {
         &self.body
     }
 
+    /// Whether what comes next is of a message.
+    #[must_use]
+    pub fn is_in_message(&self) -> bool {
+        self.state == State::Data
+    }
+
+    /// How many octets the message has so far, as stores keep it.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
     /// Octets have come from the client.
     pub fn push(&mut self, octets: &[u8]) {
         self.lines.push(octets);

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::{
@@ -17,7 +17,16 @@ use super::{
     message::Incoming,
     reply::Reply,
 };
-use crate::{house::PostOffice, peer::Peer, recipients::Target, session::Phase};
+use crate::{
+    house::PostOffice,
+    peer::Peer,
+    recipients::Target,
+    session::Phase,
+    watch::{
+        Seen,
+        metrics::{Fault, Hit, Work},
+    },
+};
 
 /// How long a closed connection may still be read, so that the client gets to see the last reply.
 const LINGER: Duration = Duration::from_secs(2);
@@ -36,6 +45,7 @@ pub struct Session<'a, O, S> {
     idle: Duration,
     hostname: String,
     phase: watch::Receiver<Phase>,
+    seen: Seen,
     /// The recipients that were taken, as they were written, and whose they are.
     recipients: Vec<(String, Vec<Target>)>,
     incoming: Option<Incoming>,
@@ -60,7 +70,7 @@ where
         settings: Settings,
         idle: Duration,
         stream: S,
-        phase: watch::Receiver<Phase>,
+        (phase, seen): (watch::Receiver<Phase>, Seen),
     ) -> Self {
         let hostname = settings.hostname.clone();
         let machine = Machine::new(settings);
@@ -74,6 +84,7 @@ where
             idle,
             hostname,
             phase,
+            seen,
             recipients,
             incoming: None,
             fault: None,
@@ -116,15 +127,26 @@ where
                 self.machine.interrupted("the server is going down; try again later");
                 return Ok(());
             }
+            () = self.seen.kicked() => {
+                self.machine.interrupted("the operator has ended this session; try again later");
+                return Ok(());
+            }
         };
         match read {
             Ok(Ok(0)) => Err(Gone),
             Ok(Ok(count)) => {
-                self.machine.push(piece.get(..count).unwrap_or_default());
+                let heard = piece.get(..count).unwrap_or_default();
+                if self.machine.is_in_message() {
+                    self.seen.remark(|| format!("{count} octets of a message"));
+                } else {
+                    self.seen.heard(heard, false);
+                }
+                self.machine.push(heard);
                 Ok(())
             }
             Ok(Err(error)) => Err(self.broken(&error)),
             Err(_elapsed) => {
+                self.seen.metrics().hit(Hit::Idle);
                 self.machine.interrupted("nothing came for too long");
                 Ok(())
             }
@@ -141,6 +163,7 @@ where
                 Ok(())
             }
             Err(reply) => {
+                self.seen.metrics().recipient_refused();
                 warn!(session = self.id, rip = %self.client, to = ?address, %reply, "recipient refused");
                 Err(reply)
             }
@@ -179,6 +202,7 @@ where
             outcomes.push(outcome);
         }
         self.messages += u64::from(outcomes.iter().any(Result::is_ok));
+        self.seen.passed(self.machine.octets());
         self.machine.delivered(&outcomes);
     }
 
@@ -190,7 +214,14 @@ where
     ) -> Result<(), Reply> {
         for target in targets {
             let message = incoming.behind(self.trace(address)).map_err(|error| self.cannot_keep(&error))?;
-            self.office.deliver(target, message).await?;
+            let begun = Instant::now();
+            let delivered = self.office.deliver(target, message).await;
+            self.seen.metrics().took(Work::Deliver, begun.elapsed());
+            if delivered.as_ref().is_err_and(|reply| reply.code < 500) {
+                self.seen.metrics().fault(Fault::Deliver);
+            }
+            delivered?;
+            self.seen.metrics().delivered();
             info!(session = self.id, rip = %self.client, from = ?self.machine.sender(), user = ?target.user, folder = %target.folder, "delivered");
         }
         Ok(())
@@ -216,6 +247,7 @@ where
 
     async fn flush(&mut self) -> Result<(), Gone> {
         let output = std::mem::take(self.machine.output_mut());
+        self.seen.said(&output);
         match timeout(self.idle, self.stream.write_all(&output)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.broken(&error)),
@@ -226,8 +258,9 @@ where
     /// Writes the last reply and closes, then lets the client finish: a connection closed with octets unread
     /// would be reset, and the reply lost on the way.
     async fn close(&mut self) {
+        let output = std::mem::take(self.machine.output_mut());
+        self.seen.said(&output);
         let farewell = async {
-            let output = std::mem::take(self.machine.output_mut());
             self.stream.write_all(&output).await?;
             self.stream.shutdown().await?;
             let mut unread = [0; 4096];

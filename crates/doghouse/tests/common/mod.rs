@@ -109,8 +109,9 @@ impl Daemon {
     pub fn start(command: Command) -> Self {
         let mut daemon = Self::spawn(command);
         let log = daemon.log();
-        let address = log.split("listening address=").nth(1).unwrap().split_whitespace().next().unwrap();
-        daemon.address = address.parse().unwrap();
+        let line = log.lines().find(|line| line.contains("listening")).unwrap();
+        let address = line.split("address").nth(1).unwrap().trim_start_matches(['=', '"', ':']);
+        daemon.address = address.split([' ', '"']).next().unwrap().parse().unwrap();
         daemon
     }
 
@@ -124,7 +125,7 @@ impl Daemon {
             }
         });
         let daemon = Self { address: SocketAddr::from(([0; 4], 0)), child, log };
-        daemon.wait_for_log("listening address=");
+        daemon.wait_for_log("listening");
         daemon
     }
 

@@ -1,0 +1,190 @@
+//! Connections are accepted, and each becomes a session.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use pop2::{Reply, server::Settings};
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    sync::{OwnedSemaphorePermit, watch},
+    time::{sleep, timeout, timeout_at},
+};
+use tracing::{error, info, warn};
+
+use super::{
+    Shared,
+    entry::{Entered, enter},
+    gate::{Gate, Service},
+    sockets::Socket,
+};
+use crate::{
+    config::Endpoint,
+    house::Door,
+    peer::Peer,
+    session::{Phase, Session},
+    smtp::{self, machine::Protocol},
+    stream::Stream,
+    watch::{
+        admin, http,
+        metrics::{Fault, Hit},
+    },
+};
+
+/// How long to wait where connections cannot be accepted, such as for want of file descriptors.
+const BREATHER: Duration = Duration::from_millis(100);
+
+/// Who has connected.
+struct Client {
+    session: u64,
+    peer: Peer,
+    opened: Instant,
+}
+
+/// Accepts connections until it is aborted; each becomes a task of its own.
+pub(super) async fn answer_the_door(
+    socket: Socket,
+    gate: Gate,
+    shared: Arc<Shared>,
+    phase: watch::Receiver<Phase>,
+) {
+    loop {
+        let (stream, peer) = match socket.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                shared.watch.metrics().fault(Fault::Accept);
+                error!(address = %gate.endpoint, %error, "cannot accept a connection");
+                sleep(BREATHER).await;
+                continue;
+            }
+        };
+        let (shared, phase) = (Arc::clone(&shared), phase.clone());
+        let client = Client { session: shared.id(), peer, opened: Instant::now() };
+        match gate.service {
+            Service::Pop2 => {
+                let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
+                    shared.watch.metrics().hit(Hit::Sessions);
+                    warn!(rip = %peer, "too many sessions");
+                    let loaded = shared.loaded();
+                    if !loaded.tls.contains_key(&gate.endpoint) {
+                        tokio::spawn(turn_away(stream, refusal("too many sessions; try again later")));
+                    }
+                    continue;
+                };
+                let endpoint = gate.endpoint.clone();
+                tokio::spawn(async move { fetch(stream, client, &endpoint, &shared, phase, place).await });
+            }
+            Service::Mail(protocol) => take_in(stream, client, protocol, &shared, phase),
+            Service::Metrics | Service::Admin => {
+                // Who finds no place may ask again.
+                let Ok(place) = Arc::clone(&shared.watch_places).try_acquire_owned() else { continue };
+                let watch = Arc::clone(&shared.watch);
+                tokio::spawn(async move {
+                    let _place = place;
+                    match gate.service {
+                        Service::Admin => admin::answer(stream, watch).await,
+                        _ => http::answer(stream, watch).await,
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// A session in which mail is fetched.
+async fn fetch(
+    stream: Box<dyn Stream>,
+    Client { session, peer, opened }: Client,
+    endpoint: &Endpoint,
+    shared: &Shared,
+    mut phase: watch::Receiver<Phase>,
+    _place: OwnedSemaphorePermit,
+) {
+    let loaded = shared.loaded();
+    let config = loaded.house.config();
+    // A reload may have closed this door since.
+    let Some(listener) = config.listeners.iter().find(|listener| listener.endpoint == *endpoint) else {
+        return;
+    };
+    let seen = shared.watch.enter(session, "POP2", peer);
+    let until = (opened + config.limits.login).into();
+    let entered = tokio::select! {
+        entered = timeout_at(until, enter(stream, peer, listener, loaded.tls.get(endpoint))) => entered,
+        _ = phase.wait_for(|phase| *phase != Phase::Open) => return,
+    };
+    let Entered { stream, peer, hidden } = match entered {
+        Ok(Ok(entered)) => entered,
+        Ok(Err(error)) => return info!(session, rip = %peer, %error, "no session"),
+        Err(_elapsed) => {
+            shared.watch.metrics().hit(Hit::Login);
+            return info!(session, rip = %peer, error = "it took too long", "no session");
+        }
+    };
+    seen.entered(peer, hidden);
+    let most = config.limits.sessions_per_address;
+    let Some(_one) = shared.guard.fetching.take(&peer.block(), most) else {
+        shared.watch.metrics().hit(Hit::SessionsPerAddress);
+        warn!(rip = %peer, "too many sessions from one address");
+        return turn_away(stream, refusal("too many sessions from your address; try again later")).await;
+    };
+    let mut settings = Settings::new(&config.hostname);
+    settings.login_timeout = config.limits.login;
+    settings.idle_timeout = config.limits.idle;
+    let door = Door { house: &loaded.house, listener, hidden, guard: &shared.guard };
+    Session::new(session, (peer, opened), &door, &settings, stream, (phase, seen)).run().await;
+}
+
+/// A session in which mail comes in.
+fn take_in(
+    stream: Box<dyn Stream>,
+    Client { session, peer, .. }: Client,
+    protocol: Protocol,
+    shared: &Shared,
+    phase: watch::Receiver<Phase>,
+) {
+    let loaded = shared.loaded();
+    let limits = loaded.house.config().limits;
+    let most = match peer {
+        // It is this machine's own MTA.
+        Peer::Local => usize::MAX,
+        Peer::At(_) => limits.mail_sessions_per_address,
+    };
+    let place = Arc::clone(&shared.mail_places).try_acquire_owned().ok();
+    let Some(place) =
+        place.and_then(|place| Some((place, shared.guard.delivering.take(&peer.block(), most)?)))
+    else {
+        shared.watch.metrics().hit(Hit::MailSessions);
+        warn!(rip = %peer, "too many delivery sessions");
+        tokio::spawn(turn_away(stream, b"421 4.7.0 too many sessions; try again later\r\n".to_vec()));
+        return;
+    };
+    let name = match protocol {
+        Protocol::Smtp => "SMTP",
+        Protocol::Lmtp => "LMTP",
+    };
+    let (hostname, delivery) = (&loaded.house.config().hostname, &loaded.house.config().delivery);
+    let settings = smtp::machine::Settings {
+        protocol,
+        hostname: hostname.clone(),
+        max_octets: delivery.max_octets,
+        max_recipients: delivery.max_recipients,
+    };
+    let seen = shared.watch.enter(session, name, peer);
+    tokio::spawn(async move {
+        let _place = place;
+        let (house, idle) = (&loaded.house, limits.mail_idle);
+        smtp::session::Session::new(session, peer, house, settings, idle, stream, (phase, seen)).run().await;
+    });
+}
+
+fn refusal(text: &str) -> Vec<u8> {
+    let mut line = Vec::new();
+    Reply::Error(text.into()).encode(&mut line);
+    line
+}
+
+/// Says why, as far as the client takes it at once.
+async fn turn_away(mut stream: impl AsyncWrite + Unpin, line: Vec<u8>) {
+    let _ = timeout(BREATHER, stream.write_all(&line)).await;
+}
