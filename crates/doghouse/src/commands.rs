@@ -4,7 +4,6 @@ use tokio::runtime::Builder;
 
 use crate::{
     cli::{Cli, Command},
-    daemon::Handed,
     exit::{self, Failure, OrExit},
 };
 
@@ -22,8 +21,9 @@ mod watch;
 pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve(config) => {
-            let handed = Handed::from_env().or_exit(exit::OS)?;
-            block_on(&mut Builder::new_multi_thread(), exit::OS, serve::run(&config.path, handed))
+            // Rights are given up while there is one thread, which is before the runtime.
+            let prepared = serve::prepare(&config.path)?;
+            block_on(&mut Builder::new_multi_thread(), exit::OS, serve::run(&config.path, prepared))
         }
         Command::Check(config) => {
             block_on(&mut Builder::new_current_thread(), exit::OS, check::run(&config.path))

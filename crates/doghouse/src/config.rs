@@ -36,6 +36,12 @@ pub const DEFAULT_PATH: &str = "/etc/doghouse/doghouse.toml";
 pub struct Config {
     /// The name in the greeting.
     pub hostname: String,
+    /// Whom the process becomes that was started as root.
+    pub user: Option<String>,
+    /// Whether it shuts itself off from all that it does not need.
+    pub sandbox: bool,
+    /// The folder that the configuration file is in.
+    pub folder: PathBuf,
     /// Where to listen, at least one.
     pub listeners: Vec<Listener>,
     /// The users and their passwords.
@@ -132,6 +138,8 @@ type Fault = (usize, String);
 #[serde(deny_unknown_fields, default)]
 struct Raw {
     hostname: Option<Spanned<String>>,
+    user: Option<String>,
+    sandbox: Sandbox,
     listener: Vec<Spanned<RawListener>>,
     accounts: RawAccounts,
     mail: RawMail,
@@ -155,6 +163,17 @@ struct RawLog {
 impl Default for RawLog {
     fn default() -> Self {
         Self { format: Format::default(), level: Spanned::new(0..0, "info".to_owned()) }
+    }
+}
+
+/// On, unless it is said otherwise.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct Sandbox(bool);
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self(true)
     }
 }
 
@@ -311,6 +330,9 @@ impl Config {
         }
         Ok(Self {
             hostname,
+            user: raw.user,
+            sandbox: raw.sandbox.0,
+            folder: folder.to_owned(),
             listeners,
             passwd_file: folder.join(raw.accounts.passwd_file),
             devices_file: folder.join(raw.accounts.devices_file),
@@ -446,6 +468,8 @@ mod tests {
         let config = parse(
             r#"
             hostname = "dog-house.example"
+            user = "doghouse"
+            sandbox = false
             [[listener]]
             address = "[::1]:0"
             cleartext_from = ["192.168.7.0/24", "fd00::/8"]
@@ -529,6 +553,7 @@ mod tests {
         assert_eq!(config.metrics, Some("127.0.0.1:9109".parse().unwrap()));
         let path = "/etc/doghouse/admin.sock".into();
         assert_eq!(config.admin, Some(Endpoint::Unix { path, mode: 0o660 }));
+        assert_eq!((config.user.as_deref(), config.sandbox), (Some("doghouse"), false));
         assert_eq!((config.delivery.delimiter, config.delivery.max_octets), (Some('-'), 1000));
         assert!(config.delivery.make_folders);
         assert_eq!(config.limits.idle, Duration::from_mins(1));
@@ -568,11 +593,11 @@ mod tests {
             ("[mial]\n", ":1:2: unknown key \"mial\"; did you mean \"mail\"?"),
             (
                 "'a`b\tc' = 1",
-                ":1:1: unknown key \"a`b\\tc\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, quota, limits, log, metrics, admin",
+                ":1:1: unknown key \"a`b\\tc\"; there are hostname, user, sandbox, listener, accounts, mail, smtp, lmtp, delivery, quota, limits, log, metrics, admin",
             ),
             (
                 "woof = 1",
-                ":1:1: unknown key \"woof\"; there are hostname, listener, accounts, mail, smtp, lmtp, delivery, quota, limits, log, metrics, admin",
+                ":1:1: unknown key \"woof\"; there are hostname, user, sandbox, listener, accounts, mail, smtp, lmtp, delivery, quota, limits, log, metrics, admin",
             ),
             ("\nhostname = 'dog house'", ":2:12: hostname is letters"),
             (

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -24,10 +25,12 @@ use crate::{
     guard::Guard,
     house::{self, Doghouse},
     recipients::AliasesError,
+    sandbox::Grant,
     session::Phase,
     watch::Watch,
 };
 
+mod doors;
 pub mod entry;
 mod gate;
 mod handed;
@@ -35,10 +38,12 @@ mod reception;
 mod sockets;
 mod tls;
 
+pub use doors::Doors;
+use doors::listen;
 pub(crate) use gate::{Gate, Service, gates};
 pub use handed::Handed;
 use reception::answer_the_door;
-use sockets::Socket;
+use sockets::Bound;
 pub(crate) use sockets::open;
 pub use tls::TlsError;
 pub(crate) use tls::acceptor;
@@ -51,6 +56,9 @@ const WATCHERS: usize = 32;
 
 /// Descriptors that a session may hold at once: its socket, its folder and a message.
 const DESCRIPTORS: u64 = 4;
+
+/// Descriptors for everything else: listeners, logs, those who watch, and connections that are turned away.
+const SPARE: u64 = 128;
 
 /// Why a server does not start, or does not take a new configuration.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +76,9 @@ pub enum StartError {
     /// A certificate or its key is not there or not in order.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A new configuration names a place that the process has shut itself off from.
+    #[error("the sandbox keeps {} from the server; restart it to use that", .0.display())]
+    Sandbox(PathBuf),
     /// An address cannot be listened on.
     #[error("cannot listen on {endpoint}: {source}{}", remedy(source, key))]
     Listen {
@@ -107,6 +118,7 @@ pub struct Daemon {
     shared: Arc<Shared>,
     open: Vec<Opened>,
     handed: Handed,
+    granted: Option<Grant>,
     phase: watch::Sender<Phase>,
 }
 
@@ -145,20 +157,17 @@ struct Opened {
 }
 
 impl Daemon {
-    /// Loads the accounts and opens the listeners of a configuration, but for those that are `handed` over. It has
-    /// to be called within a runtime of tokio, on which the server then runs.
-    pub fn start(config: Config, handed: Handed) -> Result<Self, StartError> {
+    /// Loads the accounts of a configuration and serves behind its doors. `granted` is what a sandbox lets the
+    /// process use, if it is in one. It has to be called within a runtime of tokio, on which the server then runs.
+    pub fn start(config: Config, doors: Doors, granted: Option<Grant>) -> Result<Self, StartError> {
+        let Doors { bound, handed } = doors;
         let (sessions, mail_sessions) = (config.limits.sessions, config.limits.mail_sessions);
-        let wanted = gates(&config);
+        let mail = config.smtp.is_empty() && config.lmtp.is_empty();
+        let reserved = if mail { 0 } else { mail_sessions };
         let loaded = load(config)?;
-        let wants: Vec<Endpoint> = wanted.iter().map(|gate| gate.endpoint.clone()).collect();
-        for address in handed.idle(&wants) {
-            warn!(address, "a socket was handed over that no listener is configured for");
-        }
-        let sockets = listen(wanted, &handed)?;
         let shared = Arc::new(Shared {
             loaded: RwLock::new(Arc::new(loaded)),
-            places: Arc::new(Semaphore::new(affordable(sessions))),
+            places: Arc::new(Semaphore::new(affordable(sessions, reserved))),
             mail_places: Arc::new(Semaphore::new(mail_sessions.min(Semaphore::MAX_PERMITS))),
             watch_places: Arc::new(Semaphore::new(WATCHERS)),
             guard: Guard::default(),
@@ -166,8 +175,9 @@ impl Daemon {
             next_id: AtomicU64::new(1),
         });
         tokio::spawn(keep_last_use(Arc::clone(&shared)));
-        let mut daemon = Self { shared, open: Vec::new(), handed, phase: watch::Sender::new(Phase::Open) };
-        daemon.open_doors(sockets);
+        let phase = watch::Sender::new(Phase::Open);
+        let mut daemon = Self { shared, open: Vec::new(), handed, granted, phase };
+        daemon.open_doors(bound)?;
         Ok(daemon)
     }
 
@@ -194,8 +204,11 @@ impl Daemon {
     fn take_anew(&mut self, config: Config) -> Result<(), StartError> {
         let wanted = gates(&config);
         let is_open = |gate: &Gate| self.open.iter().any(|opened| opened.gate == *gate);
+        if let Some(place) = self.granted.as_ref().and_then(|granted| granted.lacks(&config)) {
+            return Err(StartError::Sandbox(place));
+        }
         let loaded = load(config)?;
-        let sockets = listen(wanted.iter().filter(|gate| !is_open(gate)).cloned().collect(), &self.handed)?;
+        let bound = listen(wanted.iter().filter(|gate| !is_open(gate)).cloned().collect(), &self.handed)?;
         self.open.retain(|opened| {
             let stays = wanted.contains(&opened.gate);
             if !stays {
@@ -205,8 +218,7 @@ impl Daemon {
             stays
         });
         self.shared.replace(loaded);
-        self.open_doors(sockets);
-        Ok(())
+        self.open_doors(bound)
     }
 
     /// How long sessions may go on when the server is told to stop.
@@ -234,14 +246,19 @@ impl Daemon {
         write_last_use(&self.shared, &mut false).await;
     }
 
-    fn open_doors(&mut self, sockets: Vec<(Gate, Endpoint, Socket)>) {
-        for (gate, endpoint, socket) in sockets {
+    fn open_doors(&mut self, bound: Vec<(Gate, Bound)>) -> Result<(), StartError> {
+        for (gate, bound) in bound {
+            let fail =
+                |source| StartError::Listen { endpoint: gate.endpoint.clone(), key: gate.key(), source };
+            let endpoint = bound.endpoint(&gate.endpoint).map_err(fail)?;
+            let socket = bound.serve().map_err(fail)?;
             info!(address = %endpoint, protocol = gate.protocol(), "listening");
             let answer =
                 answer_the_door(socket, gate.clone(), Arc::clone(&self.shared), self.phase.subscribe());
             let task = tokio::spawn(answer);
             self.open.push(Opened { gate, endpoint, task });
         }
+        Ok(())
     }
 }
 
@@ -299,20 +316,9 @@ fn load(config: Config) -> Result<Loaded, StartError> {
     Ok(Loaded { house: Doghouse::new(config, accounts, recipients), tls })
 }
 
-fn listen(gates: Vec<Gate>, handed: &Handed) -> Result<Vec<(Gate, Endpoint, Socket)>, StartError> {
-    let mut sockets = Vec::with_capacity(gates.len());
-    for gate in gates {
-        let configured = gate.endpoint.clone();
-        let fail = |source| StartError::Listen { endpoint: configured.clone(), key: gate.key(), source };
-        let socket = handed.socket(&configured).unwrap_or_else(|| open(&configured)).map_err(fail)?;
-        let endpoint = socket.endpoint(&configured).map_err(fail)?;
-        sockets.push((gate, endpoint, socket));
-    }
-    Ok(sockets)
-}
-
-/// The number of sessions that the limit of open files has room for, after raising it as far as it goes.
-fn affordable(wanted: usize) -> usize {
+/// The number of sessions that the limit of open files has room for beside `others`, after raising it as far as it
+/// goes. So there is always a descriptor to accept one with that is turned away.
+fn affordable(wanted: usize, others: usize) -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     let mut raised = limit;
@@ -321,7 +327,8 @@ fn affordable(wanted: usize) -> usize {
         limit = raised;
     }
     let room = limit.current.map_or(usize::MAX, |files| {
-        usize::try_from(files.saturating_sub(64) / DESCRIPTORS).unwrap_or(usize::MAX).max(1)
+        let spare = SPARE + others as u64 * DESCRIPTORS;
+        usize::try_from(files.saturating_sub(spare) / DESCRIPTORS).unwrap_or(usize::MAX).max(1)
     });
     if room < wanted {
         warn!(

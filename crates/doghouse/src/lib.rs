@@ -3,6 +3,7 @@
 //! - [`config`], [`accounts`]: what the operator has written.
 //! - [`daemon`]: listeners, reload, shutdown. [`session`]: one client's story, over a [`stream`], of whom
 //!   [`peer`] tells. [`house`]: what joins the two to accounts and mail.
+//! - [`sandbox`]: what the process may still do once it serves.
 //! - [`guard`]: how many there are, and how quickly passwords can be guessed.
 //! - [`smtp`]: mail coming in by SMTP and LMTP. [`recipients`]: whose it is. [`quota`]: how much of it.
 //! - [`watch`]: what the operator sees of the server at work.
@@ -22,6 +23,7 @@ pub mod logging;
 pub mod peer;
 pub mod quota;
 pub mod recipients;
+pub mod sandbox;
 pub mod session;
 pub mod smtp;
 pub mod stream;

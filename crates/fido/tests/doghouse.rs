@@ -9,7 +9,7 @@ use std::{fs, net::SocketAddr, path::Path};
 use common::{Outcome, fido, run};
 use doghouse::{
     config::Config,
-    daemon::{Daemon, Handed},
+    daemon::{Daemon, Doors, Handed},
 };
 use tempfile::TempDir;
 
@@ -48,7 +48,8 @@ impl House {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let daemon = {
             let _within = runtime.enter();
-            Daemon::start(config, Handed::default()).unwrap()
+            let doors = Doors::open(&config, Handed::default()).unwrap();
+            Daemon::start(config, doors, None).unwrap()
         };
         let address = daemon.addresses()[0];
         Self { folder, runtime, daemon, address }

@@ -46,6 +46,12 @@ pub use location::{HOME, Location, LocationError, USER};
 pub use message::{Digest, Message, Octets};
 pub use store::{Selected, Store};
 
+/// Finds out what a process can no longer that has shut itself off from others; to be called before that, where it
+/// is done. Without it a lock that a killed process has left is waited for until it is old.
+pub fn before_sandbox() {
+    lock::know_this_machine();
+}
+
 /// The numbers of messages to be deleted.
 pub type Marks = BTreeSet<NonZeroU32>;
 

@@ -159,6 +159,11 @@ impl<'a> FolderLock<'a> {
     }
 }
 
+/// Finds out what tells this run of this machine from others.
+pub(crate) fn know_this_machine() {
+    std::sync::LazyLock::force(&dotlock::BOOT);
+}
+
 /// How long a lock is still waited for.
 struct Patience {
     give_up: Instant,

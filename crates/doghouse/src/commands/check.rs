@@ -15,6 +15,7 @@ use crate::{
     daemon::{Gate, Service, StartError, acceptor, gates, open},
     exit::{self, Failure, OrExit},
     house,
+    sandbox::{self, Grant},
     smtp::machine::Protocol,
 };
 
@@ -46,6 +47,7 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     report.good(format_args!("configuration {}; this is {}", path.display(), config.hostname));
     listeners(&config, &mut report);
     if let Some(accounts) = users(&config, &mut report) {
+        shut(&config, &accounts, &mut report);
         mail(&config, &accounts, &mut report).await;
         delivery(&config, &accounts, &mut report);
     }
@@ -108,6 +110,25 @@ fn listeners(config: &Config, report: &mut Report) {
                 "{address}: cleartext_from {network} takes passwords in clear from anywhere"
             ));
         }
+    }
+}
+
+/// What the server may do once it serves.
+fn shut(config: &Config, accounts: &Accounts, report: &mut Report) {
+    match &config.user {
+        Some(user) => report.good(format_args!("started as root, the server becomes the user {user}")),
+        None if rustix::process::geteuid().is_root() => {
+            report.warning("started as root, the server stays root; set user in the configuration");
+        }
+        None => {}
+    }
+    if config.sandbox {
+        let (grant, calls) = (Grant::of(config, accounts), sandbox::calls());
+        report.good(format_args!(
+            "the sandbox: {grant}; calls no other machine, starts no program, uses {calls} system calls"
+        ));
+    } else {
+        report.warning("the server does not shut itself off from what it does not need; set sandbox = true");
     }
 }
 

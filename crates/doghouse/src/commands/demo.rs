@@ -21,7 +21,7 @@ use crate::{
     accounts::edit,
     cli::Demo,
     config::Config,
-    daemon::{Daemon, Handed},
+    daemon::{Daemon, Doors, Handed},
     exit::{self, Failure, OrExit},
     house,
 };
@@ -51,7 +51,8 @@ pub(super) async fn run(arguments: &Demo) -> Result<(), Failure> {
     }
     println!("A mailbox of {} messages is laid out in {}", MAIL.len(), folder.path().display());
 
-    let daemon = Daemon::start(config, Handed::default()).or_exit(exit::UNAVAILABLE)?;
+    let doors = Doors::open(&config, Handed::default()).or_exit(exit::UNAVAILABLE)?;
+    let daemon = Daemon::start(config, doors, None).or_exit(exit::UNAVAILABLE)?;
     let address =
         *daemon.addresses().first().ok_or_else(|| Failure::new(exit::SOFTWARE, "nothing listens"))?;
     println!("and served by POP2 on {address}. A client fetches it, over the wire:\n");

@@ -12,21 +12,62 @@ use tracing::{error, info, warn};
 use super::stop::Stop;
 use crate::{
     config::Config,
-    daemon::{Daemon, Handed, StartError},
+    daemon::{Daemon, Doors, Handed, StartError},
     exit::{self, Failure, OrExit},
-    logging,
+    house, logging,
+    sandbox::{self, Grant, Shut},
 };
 
-pub(super) async fn run(path: &Path, handed: Handed) -> Result<(), Failure> {
-    let mut hangup = signal(SignalKind::hangup()).or_exit(exit::OS)?;
-    let mut stop = Stop::new().or_exit(exit::OS)?;
+/// What is done before there is a second thread.
+pub(super) struct Prepared {
+    config: Config,
+    doors: Doors,
+    granted: Option<Grant>,
+}
+
+/// Opens what needs rights, and gives up all that are not needed from then on.
+pub(super) fn prepare(path: &Path) -> Result<Prepared, Failure> {
+    let handed = Handed::from_env().or_exit(exit::OS)?;
     let config = Config::load(path).or_exit(exit::CONFIG)?;
     logging::init(config.log.format, &config.log.level).map_err(|error| {
         let what = format!("cannot reach systemd's journal: {error}; choose another log.format");
         Failure::new(exit::UNAVAILABLE, what)
     })?;
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), hostname = config.hostname, "starting");
-    let mut daemon = Daemon::start(config, handed).map_err(|error| Failure::new(code(&error), error))?;
+    let failed = |error: StartError| Failure::new(code(&error), error);
+    // What is wrong with the users shows before anything is opened; they are read again by whoever serves.
+    house::accounts(&config).map_err(|error| failed(error.into()))?;
+    let doors = Doors::open(&config, handed).map_err(failed)?;
+    match &config.user {
+        Some(user) => {
+            let give = |user, group| doors.give_to(user, group);
+            sandbox::become_user(user, give).or_exit(exit::OS)?;
+        }
+        None if rustix::process::geteuid().is_root() => {
+            warn!("the server runs as root; set user in the configuration");
+        }
+        None => {}
+    }
+    let accounts = house::accounts(&config).map_err(|error| failed(error.into()))?;
+    let granted = config.sandbox.then(|| Grant::of(&config, &accounts));
+    if let Some(grant) = &granted {
+        match sandbox::enter(grant).or_exit(exit::OS)? {
+            Shut::All => info!(%grant, "the sandbox is shut"),
+            Shut::Part => {
+                warn!(%grant, "the sandbox is shut as far as this kernel can; a newer one can more");
+            }
+            Shut::CallsOnly => warn!("this kernel has no Landlock: only the system calls are limited"),
+        }
+    }
+    Ok(Prepared { config, doors, granted })
+}
+
+pub(super) async fn run(path: &Path, prepared: Prepared) -> Result<(), Failure> {
+    let Prepared { config, doors, granted } = prepared;
+    let mut hangup = signal(SignalKind::hangup()).or_exit(exit::OS)?;
+    let mut stop = Stop::new().or_exit(exit::OS)?;
+    let started = Daemon::start(config, doors, granted);
+    let mut daemon = started.map_err(|error| Failure::new(code(&error), error))?;
     tell(&[NotifyState::Ready]);
     let mut watchdog = sd_notify::watchdog_enabled().map(|patience| interval(patience / 2));
     loop {
@@ -85,6 +126,6 @@ fn reload(daemon: &mut Daemon, path: &Path) {
 fn code(error: &StartError) -> u8 {
     match error {
         StartError::Accounts { .. } | StartError::Aliases(_) | StartError::Tls(_) => exit::CONFIG,
-        StartError::Listen { .. } => exit::UNAVAILABLE,
+        StartError::Listen { .. } | StartError::Sandbox(_) => exit::UNAVAILABLE,
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use listenfd::ListenFd;
 
-use super::sockets::Socket;
+use super::sockets::Bound;
 use crate::config::Endpoint;
 
 /// The sockets, for the listeners that are configured where they are.
@@ -41,15 +41,15 @@ impl Handed {
     }
 
     /// The socket that is where a listener wants it; `None` where there is none.
-    pub(super) fn socket(&self, endpoint: &Endpoint) -> Option<io::Result<Socket>> {
+    pub(super) fn socket(&self, endpoint: &Endpoint) -> Option<io::Result<Bound>> {
         match endpoint {
             Endpoint::Tcp(address) => {
                 let (_, socket) = self.tcp.iter().find(|(at, _)| at == address)?;
-                Some(socket.try_clone().and_then(Socket::tcp))
+                Some(socket.try_clone().map(Bound::Tcp))
             }
             Endpoint::Unix { path, .. } => {
                 let socket = self.unix.iter().find(|socket| is_at(socket, path))?;
-                Some(socket.try_clone().and_then(Socket::unix))
+                Some(socket.try_clone().map(|listener| Bound::Unix { listener, file: None }))
             }
         }
     }

@@ -2,30 +2,38 @@
 
 use std::{
     fs, io,
-    net::SocketAddr,
+    net::{self, SocketAddr},
     os::unix::{
         fs::{FileTypeExt, PermissionsExt},
-        net::UnixStream as BlockingUnixStream,
+        net as unix,
     },
     path::{Path, PathBuf},
 };
 
-use tokio::net::{TcpListener, TcpSocket, UnixListener};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use tokio::net::{TcpListener, UnixListener};
 
 use crate::{config::Endpoint, peer::Peer, stream::Stream};
 
 /// Connections that may wait to be accepted; the system has a limit of its own (`net.core.somaxconn`).
-const QUEUE: u32 = 4096;
+const QUEUE: i32 = 4096;
 
-/// A socket that is listened on.
+/// A socket that is listened on, before there is a runtime.
 #[derive(Debug)]
-pub(crate) enum Socket {
-    Tcp(TcpListener),
+pub(crate) enum Bound {
+    Tcp(net::TcpListener),
     Unix {
-        listener: UnixListener,
+        listener: unix::UnixListener,
         /// Where it is ours to remove.
-        _file: Option<SocketFile>,
+        file: Option<SocketFile>,
     },
+}
+
+/// The same within a runtime.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpListener),
+    Unix { listener: UnixListener, _file: Option<SocketFile> },
 }
 
 /// The file of a socket, which goes when the socket does.
@@ -40,45 +48,39 @@ impl Drop for SocketFile {
 }
 
 /// Opens a socket.
-pub(crate) fn open(endpoint: &Endpoint) -> io::Result<Socket> {
+pub(crate) fn open(endpoint: &Endpoint) -> io::Result<Bound> {
     match endpoint {
-        Endpoint::Tcp(address) => open_tcp(*address).map(Socket::Tcp),
+        Endpoint::Tcp(address) => open_tcp(*address).map(Bound::Tcp),
         Endpoint::Unix { path, mode } => open_unix(path, *mode),
     }
 }
 
 /// Opens a listener whose queue holds more than come at once: of a connection that finds it full the client
 /// believes that it is open, and waits for a greeting that nobody sends.
-fn open_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(QUEUE)
+fn open_tcp(address: SocketAddr) -> io::Result<net::TcpListener> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, QUEUE)?;
+    Ok(socket.into())
 }
 
-fn open_unix(path: &Path, mode: u32) -> io::Result<Socket> {
+fn open_unix(path: &Path, mode: u32) -> io::Result<Bound> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
-    if is_socket && BlockingUnixStream::connect(path).is_err() {
+    if is_socket && unix::UnixStream::connect(path).is_err() {
         // Whoever listened there is gone.
         fs::remove_file(path)?;
     }
-    let listener = UnixListener::bind(path)?;
+    let listener = unix::UnixListener::bind(path)?;
     let file = SocketFile(path.to_owned());
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-    Ok(Socket::Unix { listener, _file: Some(file) })
+    listener.set_nonblocking(true)?;
+    Ok(Bound::Unix { listener, file: Some(file) })
 }
 
-impl Socket {
-    /// One that was opened elsewhere, and does not block.
-    pub(super) fn tcp(socket: std::net::TcpListener) -> io::Result<Self> {
-        TcpListener::from_std(socket).map(Self::Tcp)
-    }
-
-    /// The same, in the file system.
-    pub(super) fn unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
-        Ok(Self::Unix { listener: UnixListener::from_std(socket)?, _file: None })
-    }
-
+impl Bound {
     /// Where it listens, as it turned out.
     pub(super) fn endpoint(&self, configured: &Endpoint) -> io::Result<Endpoint> {
         Ok(match self {
@@ -87,6 +89,18 @@ impl Socket {
         })
     }
 
+    /// Listens within the runtime that this is called in.
+    pub(super) fn serve(self) -> io::Result<Socket> {
+        Ok(match self {
+            Self::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
+            Self::Unix { listener, file } => {
+                Socket::Unix { listener: UnixListener::from_std(listener)?, _file: file }
+            }
+        })
+    }
+}
+
+impl Socket {
     /// The next connection, and who is at its other end.
     pub(super) async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
         Ok(match self {

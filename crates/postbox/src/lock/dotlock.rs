@@ -12,7 +12,7 @@ use std::{
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 
-use crate::disk;
+use crate::{disk, name};
 
 /// How old a dotlock is that a program must have left behind.
 const STALE: Duration = Duration::from_mins(5);
@@ -64,11 +64,23 @@ fn make(folder: &OwnedFd, name: &OsStr) -> io::Result<()> {
     // The number of the process first, as other programs write and read it.
     let text = format!("{} {}\n", std::process::id(), *BOOT);
     match disk::make_file_with(folder, name, text.as_bytes()) {
-        Err(error) if is_forbidden(&error) || error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        // Some file systems cannot, and some systems have no /proc.
-        Err(_) => disk::make_file(folder, name)?.write_all(text.as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // Some file systems cannot, and some processes may not use /proc.
+        Err(_) => make_by_renaming(folder, name, text.as_bytes()),
         Ok(()) => Ok(()),
     }
+}
+
+/// The same by way of another name, which a kill in between leaves behind.
+fn make_by_renaming(folder: &OwnedFd, name: &OsStr, text: &[u8]) -> io::Result<()> {
+    let fresh = OsString::from(format!(".doghouse-{}", name::fresh()));
+    let made = disk::make_file(folder, &fresh).and_then(|mut file| {
+        file.write_all(text)?;
+        disk::rename(folder, &fresh, folder, name)
+    });
+    made.inspect_err(|_| {
+        let _ = rustix::fs::unlinkat(folder, &fresh, AtFlags::empty());
+    })
 }
 
 fn is_forbidden(error: &io::Error) -> bool {
@@ -109,6 +121,17 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_dotlock_can_be_made_without_proc() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = disk::open_base(folder.path()).unwrap();
+        make_by_renaming(&at, "mbox.lock".as_ref(), b"1\n").unwrap();
+        let again = make_by_renaming(&at, "mbox.lock".as_ref(), b"2\n").unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(folder.path().join("mbox.lock")).unwrap(), "1\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 
     #[test]
     fn a_dotlock_whose_maker_may_be_at_work_is_left_alone() {

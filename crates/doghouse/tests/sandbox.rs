@@ -1,0 +1,214 @@
+//! What a process that serves may still do, tried from within and looked at from without.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+// Tests stop at the first surprise.
+
+mod common;
+
+use std::{
+    fs, io,
+    net::{TcpListener, TcpStream},
+    os::unix::fs::{chown, symlink},
+    path::Path,
+    process::Command,
+};
+
+use common::{Daemon, House};
+use doghouse::{
+    config::Config,
+    house,
+    sandbox::{self, Grant, Shut},
+};
+use rustix::process::Signal;
+
+/// Where the process finds itself that shuts itself off.
+const INSIDE: &str = "DOGHOUSE_TEST_INSIDE";
+
+/// Runs one of these tests again, in a process of its own.
+fn inside(test: &str, folder: &Path) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+fn kind(outcome: io::Result<impl Sized>) -> Option<io::ErrorKind> {
+    outcome.err().map(|error| error.kind())
+}
+
+#[test]
+fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
+    const DENIED: Option<io::ErrorKind> = Some(io::ErrorKind::PermissionDenied);
+    let Some(path) = std::env::var_os(INSIDE) else {
+        let house = House::new();
+        // A folder beside the house, which is not granted: temporary folders are, so it lies elsewhere.
+        let secret = tempfile::Builder::new().tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        fs::write(secret.path().join("secret"), "bone").unwrap();
+        symlink(secret.path().join("secret"), house.path().join("link")).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        fs::write(house.path().join("port"), listener.local_addr().unwrap().to_string()).unwrap();
+        fs::write(house.path().join("secret"), secret.path().join("secret").to_str().unwrap()).unwrap();
+        let said = inside("a_process_that_is_shut_off_reaches_nothing_but_its_own", house.path());
+        assert!(said.contains("all of it was tried") || said.contains("skipped"), "{said}");
+        return;
+    };
+    let at = |name: &str| Path::new(&path).join(name);
+    let config = Config::load(&at("doghouse.toml")).unwrap();
+    let grant = Grant::of(&config, &house::accounts(&config).unwrap());
+    let (secret, port) = (fs::read_to_string(at("secret")).unwrap(), fs::read_to_string(at("port")).unwrap());
+    let runs = std::env::current_exe().unwrap();
+    match sandbox::enter(&grant).unwrap() {
+        Shut::All | Shut::Part => {}
+        Shut::CallsOnly => {
+            println!("skipped: this kernel has no Landlock");
+            return;
+        }
+    }
+    assert_eq!(kind(fs::read(at("users"))), None, "its own files it reads");
+    assert_eq!(kind(fs::write(at("mail"), "")), None, "and writes");
+    assert_eq!(kind(fs::read("/proc/self/net/tcp")), None, "and it sees whether a slow client takes octets");
+    for (what, outcome) in [
+        ("read others' files", kind(fs::read(&secret))),
+        ("by a link", kind(fs::read(at("link")))),
+        ("list others' folders", kind(fs::read_dir("/etc"))),
+        ("write where it only reads", kind(fs::write("/proc/self/comm", "x"))),
+        ("make something elsewhere", kind(fs::create_dir(secret.clone() + ".d"))),
+        ("make a link out of others' files", kind(fs::hard_link(&secret, at("mine")))),
+        ("call another machine", kind(TcpStream::connect(&*port))),
+        ("start a program", kind(Command::new(runs).spawn())),
+        (
+            "open a socket of another kind",
+            kind(
+                rustix::net::socket(rustix::net::AddressFamily::NETLINK, rustix::net::SocketType::RAW, None)
+                    .map_err(io::Error::from),
+            ),
+        ),
+        ("look into another process", kind(fs::read("/proc/1/environ"))),
+        ("become another", kind(rustix::process::chroot("/").map_err(io::Error::from))),
+    ] {
+        // That is how Landlock refuses a link into another folder.
+        let denied = outcome == DENIED || outcome == Some(io::ErrorKind::CrossesDevices);
+        assert!(denied, "it can {what}: {outcome:?}");
+    }
+    assert_eq!(kind(TcpListener::bind("127.0.0.1:0")), None, "a reload may open another door");
+    std::thread::spawn(|| ()).join().unwrap();
+    println!("all of it was tried");
+}
+
+/// A line of /proc/PID/status.
+fn status(daemon: &Daemon, key: &str) -> String {
+    let text = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("no {key} in\n{text}")).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_server_has_no_privileges_once_it_serves() {
+    let house = House::new();
+    let daemon = house.serve();
+    assert_eq!(status(&daemon, "NoNewPrivs"), "1");
+    assert_eq!(status(&daemon, "Seccomp"), "2");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
+    daemon.wait_for_log("the sandbox is shut");
+
+    let open = House::with_config("");
+    let config = fs::read_to_string(open.config()).unwrap();
+    fs::write(open.config(), format!("sandbox = false\n{config}")).unwrap();
+    assert_eq!(status(&open.serve(), "Seccomp"), "0", "where the operator wants none there is none");
+}
+
+/// Another user's number and group, where this is root.
+fn nobody() -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can become another user");
+        return None;
+    }
+    let id = |which: &str| {
+        let output = Command::new("id").args([which, "nobody"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    };
+    Some((id("-u"), id("-g")))
+}
+
+#[test]
+fn root_opens_the_doors_and_another_user_serves() {
+    let Some((user, group)) = nobody() else { return };
+    let house = House::with_config("[admin]\nsocket = 'run/admin.sock'\n");
+    let config = fs::read_to_string(house.config()).unwrap();
+    fs::write(house.config(), format!("user = 'nobody'\n{config}")).unwrap();
+    house.put("fido", "1700000000.a", b"woof\n");
+    fs::create_dir(house.path().join("run")).unwrap();
+    for entry in [
+        "",
+        "users",
+        "doghouse.toml",
+        "run",
+        "mail",
+        "mail/fido",
+        "mail/fido/new",
+        "mail/fido/new/1700000000.a",
+    ] {
+        chown(house.path().join(entry), Some(user), Some(group)).unwrap();
+    }
+    let daemon = house.serve();
+    assert_eq!(status(&daemon, "Uid"), format!("{user} {user} {user} {user}"));
+    assert_eq!(status(&daemon, "Gid"), format!("{group} {group} {group} {group}"));
+    for capabilities in ["CapEff", "CapPrm", "CapInh", "CapAmb"] {
+        assert_eq!(status(&daemon, capabilities), "0000000000000000", "{capabilities}");
+    }
+    let owner =
+        std::os::unix::fs::MetadataExt::uid(&fs::metadata(house.path().join("run/admin.sock")).unwrap());
+    assert_eq!(owner, user, "the admin socket is the server's user's");
+    let mut client = daemon.connect();
+    assert_eq!(client.log_in(), "#1 messages for you");
+    client.say("READ");
+    client.send(b"RETR\r\n");
+    client.octets(6);
+    client.say("ACKD");
+    assert_eq!(client.say("QUIT"), "+ OK, bye");
+    assert!(!house.maildir("fido").join("new/1700000000.a").exists());
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("configuration and users read again");
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn who_the_server_is_to_become_has_to_be_there() {
+    if nobody().is_none() {
+        return;
+    }
+    let house = House::new();
+    let config = fs::read_to_string(house.config()).unwrap();
+    fs::write(house.config(), format!("user = 'no-such-dog'\n{config}")).unwrap();
+    let output = house.command(&["serve"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(71), "{said}");
+    assert!(said.contains("there is no user \"no-such-dog\" on this machine"), "{said}");
+}
+
+#[test]
+fn a_reload_that_needs_more_than_the_sandbox_grants_is_refused_and_says_so() {
+    let house = House::new();
+    let daemon = house.serve();
+    let other = tempfile::Builder::new().tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let config = fs::read_to_string(house.config()).unwrap();
+    fs::write(house.config(), config.replace("mail/{user}", &format!("{}/{{user}}", other.path().display())))
+        .unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("the old one stays in force error=\"the sandbox keeps ");
+    assert!(daemon.connect().log_in().starts_with("#0"));
+}
+
+#[test]
+fn check_shows_what_the_sandbox_allows() {
+    let house = House::new();
+    let output = house.command(&["check"]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let line = said.lines().find(|line| line.contains("the sandbox")).unwrap_or_else(|| panic!("{said}"));
+    assert!(line.contains("reads ") && line.contains("writes ") && line.contains("system calls"), "{line}");
+}
