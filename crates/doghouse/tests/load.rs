@@ -5,13 +5,15 @@
 mod common;
 
 use std::{
-    fs,
     io::{ErrorKind, Read, Write},
     net::Shutdown,
     time::Duration,
 };
 
-use common::House;
+use common::{
+    House,
+    figures::{private_memory, raise_the_limit_of_open_files},
+};
 use pop2::{
     Secret, User,
     client::{self, Options, Reading},
@@ -77,20 +79,6 @@ fn a_thousand_sessions_at_once_each_fetch_twenty_messages() {
     });
     assert!(!daemon.log().contains("ERROR"), "{}", daemon.log());
     assert!(daemon.stop().success());
-}
-
-fn raise_the_limit_of_open_files() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).unwrap();
-}
-
-/// Memory that belongs to the process alone, in octets.
-fn private_memory(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
-    let kib = |line: &str| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap();
-    text.lines().filter(|line| line.starts_with("Private_")).map(kib).sum::<u64>() * 1024
 }
 
 #[test]

@@ -8,47 +8,18 @@ mod common;
 use std::{
     fs,
     io::Write,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     os::unix::{fs::PermissionsExt, net::UnixStream},
-    path::Path,
     process::Command,
-    sync::Arc,
     time::Duration,
 };
 
-use common::{Client, Daemon, House, patient};
-use rustix::process::Signal;
-use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
-    crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-    version::{TLS12, TLS13},
+use common::{
+    Client, Daemon, House,
+    net::{certify, connect_from, tls},
 };
-
-/// Writes a certificate for `dog-house.example` that nobody has signed, and its key.
-fn certify(house: &House, name: &str) {
-    let made = rcgen::generate_simple_self_signed(["dog-house.example".to_owned()]).unwrap();
-    fs::write(house.path().join(format!("{name}.crt")), made.cert.pem()).unwrap();
-    fs::write(house.path().join(format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
-}
-
-/// Speaks TLS with whoever shows the certificate in the file `name`.
-fn tls(
-    stream: TcpStream,
-    certificate: &Path,
-    version: &'static SupportedProtocolVersion,
-) -> Client<StreamOwned<ClientConnection, TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("dog-house.example").unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    Client::over(StreamOwned::new(connection, patient(stream)))
-}
+use rustix::process::Signal;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 /// A house whose first listener is for TLS, and trusts a proxy on 127.0.0.1.
 fn tls_house() -> House {
@@ -57,16 +28,6 @@ fn tls_house() -> House {
     );
     certify(&house, "one");
     house
-}
-
-/// From one of this machine's own addresses.
-fn connect_from(last: u8, to: SocketAddr) -> TcpStream {
-    let socket =
-        rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
-    let from = SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0));
-    rustix::net::bind(&socket, &from).unwrap();
-    rustix::net::connect(&socket, &to).unwrap();
-    patient(socket.into())
 }
 
 #[test]
@@ -216,7 +177,7 @@ fn a_listed_proxy_tells_where_its_clients_are_and_nobody_else_does() {
     );
     let daemon = house.serve();
     let log_in = |last: u8, header: &[u8]| {
-        let mut client = Client::over(connect_from(last, daemon.address));
+        let mut client = Client::over(connect_from(last, daemon.address).unwrap());
         // In one piece with what follows, and in many.
         for piece in header.chunks(if header.len().is_multiple_of(2) { 7 } else { 500 }) {
             client.send(piece);
@@ -242,7 +203,7 @@ fn a_listed_proxy_tells_where_its_clients_are_and_nobody_else_does() {
     // Who is not listed says it in vain.
     let reply = log_in(3, &header(1, "192.0.2.9:4000", false));
     assert!(reply.starts_with("- "), "{reply}");
-    let mut silent = Client::over(connect_from(2, daemon.address));
+    let mut silent = Client::over(connect_from(2, daemon.address).unwrap());
     silent.send(b"HELO fido bone\r\n");
     assert_eq!(silent.end(), b"", "a proxy says where its client is");
     daemon.wait_for_log("rip=127.0.0.2 error=no PROXY header that can be read");
@@ -252,7 +213,7 @@ fn a_listed_proxy_tells_where_its_clients_are_and_nobody_else_does() {
 fn a_proxy_header_comes_before_tls() {
     let house = tls_house();
     let daemon = house.serve();
-    let mut stream = connect_from(2, daemon.address);
+    let mut stream = connect_from(2, daemon.address).unwrap();
     stream.write_all(&header(2, "198.51.100.9:4000", false)).unwrap();
     let mut client = tls(stream, &house.path().join("one.crt"), &TLS13);
     assert_eq!(client.log_in(), "#0 messages for you");
@@ -294,7 +255,7 @@ fn a_handed_socket_outlives_the_process_that_serves_it() {
 fn places_are_limited_by_address_and_by_account() {
     let house = House::with_config("[limits]\nsessions_per_address = 3\nsessions_per_account = 2\n");
     let daemon = house.serve();
-    let from = |last: u8| Client::over(connect_from(last, daemon.address));
+    let from = |last: u8| Client::over(connect_from(last, daemon.address).unwrap());
     let (mut one, mut two, mut three) = (from(1), from(1), from(1));
     assert!(one.log_in().starts_with("#0") && two.log_in().starts_with("#0"));
     assert_eq!(three.log_in(), "- too many sessions of this account; end one, or try again later");
@@ -319,7 +280,7 @@ fn guessing_is_slow_and_who_knows_the_password_is_not_locked_out() {
     let house =
         House::with_config("[limits]\nlogin_failures = 2\nlogin_delay_seconds = 1\nlogin_seconds = 5\n");
     let daemon = house.serve();
-    let from = |last: u8| Client::over(connect_from(last, daemon.address));
+    let from = |last: u8| Client::over(connect_from(last, daemon.address).unwrap());
     let mut known = from(9);
     assert!(known.log_in().starts_with("#0"));
     // All at once, and one after the other all the same.

@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use common::{Daemon, House};
+use common::{
+    Daemon, House,
+    figures::{get, value},
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 const WATCHED: &str = "[admin]\nsocket = 'admin.sock'\n[metrics]\naddress = '127.0.0.1:0'\n";
@@ -37,22 +40,6 @@ fn run(house: &House, arguments: &[&str]) -> String {
 fn fails(house: &House, arguments: &[&str]) -> (i32, String) {
     let output = house.command(arguments).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
-}
-
-fn get(daemon: &Daemon, path: &str) -> (String, String) {
-    let mut stream = common::patient(TcpStream::connect(daemon.listens("HTTP")).unwrap());
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    (head.to_lowercase(), body.to_owned())
-}
-
-/// The value of a metric.
-fn value(daemon: &Daemon, metric: &str) -> f64 {
-    let (_, text) = get(daemon, "/metrics");
-    let line = text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {metric} in\n{text}")).parse().unwrap()
 }
 
 #[test]

@@ -2,6 +2,9 @@
 //! client that says what it is told.
 #![allow(dead_code, unreachable_pub)] // each test program uses a part
 
+pub mod figures;
+pub mod net;
+
 use std::{
     fs,
     io::{BufRead, BufReader, ErrorKind, Read, Write},
