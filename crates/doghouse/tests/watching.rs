@@ -6,7 +6,7 @@ mod common;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader},
     net::TcpStream,
     os::unix::{fs::PermissionsExt, net::UnixDatagram},
     process::{Child, Command, Stdio},
