@@ -84,7 +84,8 @@ struct Soak {
 fn content(number: u64) -> Vec<u8> {
     let mut text = format!("X-Number: {number}\n\n");
     for line in 0..number % 37 * (number % 7) {
-        text += &format!("{line} {}\n", "woof ".repeat(usize::try_from((line * 31 + number) % 100).unwrap()));
+        let woofs = "woof ".repeat(usize::try_from((line * 31 + number) % 100).unwrap());
+        text.extend([format!("{line} {woofs}\n")]);
     }
     text.into_bytes()
 }
@@ -139,7 +140,9 @@ impl Soak {
             if numbers[0].is_multiple_of(4) {
                 send(&lmtp, USERS[user], &numbers);
             } else {
-                numbers.iter().for_each(|number| self.put(user, *number));
+                for number in &numbers {
+                    self.put(user, *number);
+                }
             }
             // A session may have found and deleted some already.
             let mut ledger = self.ledgers[user].lock().unwrap();
@@ -158,7 +161,7 @@ impl Soak {
         let stored = content(number);
         let mut name = format!("1700000000.M{number}.elsewhere");
         if number.is_multiple_of(2) {
-            name += &format!(",S={},W={}", stored.len(), pop2::wire::length(&stored));
+            name.extend([format!(",S={},W={}", stored.len(), pop2::wire::length(&stored))]);
         }
         let written: PathBuf = folder.join("tmp").join(&name);
         fs::write(&written, stored).unwrap();
@@ -199,7 +202,7 @@ impl Soak {
             assert!(octets.ends_with(&on_the_wire(&content(number))), "message {number} came wrong");
             assert!(seen.insert(number), "message {number} is there twice");
             self.fetched.fetch_add(1, Ordering::Relaxed);
-            let delete = (number + session) % 3 != 0;
+            let delete = !(number + session).is_multiple_of(3);
             if delete {
                 marked.insert(number);
             }
