@@ -275,6 +275,27 @@ fn places_are_limited_by_address_and_by_account() {
     assert!(three.say("HELO fido bone").starts_with("#0"), "there is room again");
 }
 
+/// Else one address could take all places by saying nothing where a handshake is awaited.
+#[test]
+fn an_address_has_no_more_places_than_its_own_before_its_handshake() {
+    let house = House::with_config(
+        "[[listener]]\naddress = '127.0.0.1:0'\ncertificate = 'one.crt'\nkey = 'one.key'\n[limits]\nsessions = 8\nsessions_per_address = 2\n",
+    );
+    certify(&house, "one");
+    let daemon = house.serve();
+    // Which of them are let in is not said, nor can the others be told: they are just closed.
+    let _silent: Vec<_> = (0..8).map(|_| connect_from(3, daemon.address).unwrap()).collect();
+    let refused = "too many sessions from one address rip=127.0.0.3";
+    let begun = std::time::Instant::now();
+    while daemon.log().matches(refused).count() < 6 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", daemon.log());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let elsewhere = connect_from(4, daemon.address).unwrap();
+    let mut client = tls(elsewhere, &house.path().join("one.crt"), &TLS13);
+    assert_eq!(client.log_in(), "#0 messages for you");
+}
+
 #[test]
 fn guessing_is_slow_and_who_knows_the_password_is_not_locked_out() {
     let house =

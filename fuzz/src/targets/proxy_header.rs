@@ -56,7 +56,7 @@ fn outcome<'a>(
         };
         let reading = async {
             let proxy = Peer::at([127, 0, 0, 1].into());
-            let mut entered = enter(Box::new(near), proxy, listener, None).await.ok()?;
+            let mut entered = enter(Box::new(near), proxy, listener).await.ok()?;
             let mut rest = Vec::new();
             entered.stream.read_to_end(&mut rest).await.ok()?;
             Some((entered.peer, entered.hidden, rest))

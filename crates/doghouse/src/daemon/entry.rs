@@ -28,22 +28,16 @@ pub enum EntryError {
     Tls(io::Error),
 }
 
-/// Takes in a connection of `peer`.
-pub async fn enter(
-    stream: Box<dyn Stream>,
-    peer: Peer,
-    listener: &Listener,
-    tls: Option<&TlsAcceptor>,
-) -> Result<Entered, EntryError> {
-    let mut entered = Entered { stream, peer, hidden: false };
-    if listener.is_proxy(peer) {
-        entered = behind_proxy(entered).await?;
-    }
-    if let Some(tls) = tls {
-        let stream = tls.accept(entered.stream).await.map_err(EntryError::Tls)?;
-        entered = Entered { stream: Box::new(stream), hidden: true, ..entered };
-    }
-    Ok(entered)
+/// Takes in a connection of `peer`, and hears who it is.
+pub async fn enter(stream: Box<dyn Stream>, peer: Peer, listener: &Listener) -> Result<Entered, EntryError> {
+    let entered = Entered { stream, peer, hidden: false };
+    if listener.is_proxy(peer) { behind_proxy(entered).await } else { Ok(entered) }
+}
+
+/// Hides from now on what a client says.
+pub async fn hide(entered: Entered, tls: &TlsAcceptor) -> Result<Entered, EntryError> {
+    let stream = tls.accept(entered.stream).await.map_err(EntryError::Tls)?;
+    Ok(Entered { stream: Box::new(stream), hidden: true, ..entered })
 }
 
 async fn behind_proxy(entered: Entered) -> Result<Entered, EntryError> {

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 
 use super::{
     Shared,
-    entry::{Entered, enter},
+    entry::{Entered, EntryError, enter, hide},
     gate::{Gate, Service},
     sockets::Socket,
 };
@@ -109,12 +109,34 @@ async fn fetch(
     };
     let seen = shared.watch.enter(session, "POP2", peer);
     let until = (opened + config.limits.login).into();
-    let entered = tokio::select! {
-        entered = timeout_at(until, enter(stream, peer, listener, loaded.tls.get(endpoint))) => entered,
+    let tls = loaded.tls.get(endpoint);
+    let come_in = async {
+        let entered = enter(stream, peer, listener).await?;
+        // Before TLS: else one address could keep all places waiting for its handshakes.
+        let Some(one) = shared.guard.fetching.take(&entered.peer.block(), config.limits.sessions_per_address)
+        else {
+            return Ok(Err(entered));
+        };
+        let hidden = match tls {
+            Some(tls) => hide(entered, tls).await?,
+            None => entered,
+        };
+        Ok(Ok((hidden, one)))
+    };
+    let entered: Result<Result<_, EntryError>, _> = tokio::select! {
+        entered = timeout_at(until, come_in) => entered,
         _ = phase.wait_for(|phase| *phase != Phase::Open) => return,
     };
-    let Entered { stream, peer, hidden } = match entered {
-        Ok(Ok(entered)) => entered,
+    let (Entered { stream, peer, hidden }, _one) = match entered {
+        Ok(Ok(Ok(entered))) => entered,
+        Ok(Ok(Err(Entered { stream, peer, .. }))) => {
+            shared.watch.metrics().hit(Hit::SessionsPerAddress);
+            warn!(rip = %peer, "too many sessions from one address");
+            if tls.is_none() {
+                turn_away(stream, refusal("too many sessions from your address; try again later")).await;
+            }
+            return;
+        }
         Ok(Err(error)) => return info!(session, rip = %peer, %error, "no session"),
         Err(_elapsed) => {
             shared.watch.metrics().hit(Hit::Login);
@@ -122,12 +144,6 @@ async fn fetch(
         }
     };
     seen.entered(peer, hidden);
-    let most = config.limits.sessions_per_address;
-    let Some(_one) = shared.guard.fetching.take(&peer.block(), most) else {
-        shared.watch.metrics().hit(Hit::SessionsPerAddress);
-        warn!(rip = %peer, "too many sessions from one address");
-        return turn_away(stream, refusal("too many sessions from your address; try again later")).await;
-    };
     let mut settings = Settings::new(&config.hostname);
     settings.login_timeout = config.limits.login;
     settings.idle_timeout = config.limits.idle;
