@@ -1,0 +1,4 @@
+//! What the programs of this folder share.
+#![forbid(unsafe_code)]
+
+pub mod rank;
