@@ -21,7 +21,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     house::{Admitted, House},
     peer::Peer,
-    stream::Stream,
+    stream::{Stream, untaken},
     watch::{
         Seen,
         metrics::{Fault, Hit, Work},
@@ -164,7 +164,7 @@ where
                 biased;
                 read = self.stream.read(self.server.room()) => read,
                 () = tokio::time::sleep_until(deadline.into()) => {
-                    if self.still_takes_octets() {
+                    if self.still_takes_octets().await {
                         continue;
                     }
                     self.seen.metrics().hit(if logged_in { Hit::Idle } else { Hit::Login });
@@ -192,9 +192,14 @@ where
 
     /// Whether a client whose time is up is only slow: it has taken octets since this was last asked, and there
     /// are more on their way to it. Then its time begins anew.
-    fn still_takes_octets(&mut self) -> bool {
+    async fn still_takes_octets(&mut self) -> bool {
         let before = self.untaken.unwrap_or(u64::MAX);
-        self.untaken = self.stream.untaken().filter(|_| self.server.state() != State::Auth);
+        // Of strangers it is not even asked: they would have all the work done that they like.
+        let ends = if self.server.state() == State::Auth { None } else { self.stream.ends() };
+        self.untaken = match ends {
+            Some(ends) => untaken(ends).await,
+            None => None,
+        };
         let slow = self.untaken.is_some_and(|now| now > 0 && now < before);
         if slow {
             self.server.progressed(Instant::now());
@@ -387,8 +392,10 @@ where
                     self.server.progressed(Instant::now());
                 }
                 Ok(Err(error)) => return Err(self.broken(&error)),
-                Err(_elapsed) if self.still_takes_octets() => {}
                 Err(_elapsed) => {
+                    if self.still_takes_octets().await {
+                        continue;
+                    }
                     self.seen.metrics().hit(Hit::Idle);
                     info!(session = self.id, rip = %self.client, user = ?self.user, "timed out: takes no octets");
                     return Err(End::Gone);

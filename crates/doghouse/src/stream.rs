@@ -2,7 +2,8 @@
 
 use std::{
     fmt::Write,
-    fs,
+    fs::File,
+    io::{BufRead, BufReader},
     net::{IpAddr, SocketAddr},
 };
 
@@ -10,14 +11,14 @@ use proxy_header::io::ProxiedStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream},
     net::{TcpStream, UnixStream},
+    sync::Mutex,
 };
 use tokio_rustls::server::TlsStream;
 
 /// A stream to a client.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
-    /// How many octets were written that the client's machine has not taken yet, as far as that is known. What
-    /// was written may lie in this machine's memory for long: minutes of a slow line's time (`DECISIONS` 26).
-    fn untaken(&self) -> Option<u64> {
+    /// Both ends of the connection, this one first, where [`untaken`] can tell more of it.
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         None
     }
 }
@@ -27,36 +28,50 @@ impl Stream for DuplexStream {}
 impl Stream for UnixStream {}
 
 impl<S: Stream + ?Sized> Stream for Box<S> {
-    fn untaken(&self) -> Option<u64> {
-        (**self).untaken()
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        (**self).ends()
     }
 }
 
 impl<S: Stream> Stream for ProxiedStream<S> {
-    fn untaken(&self) -> Option<u64> {
-        self.get_ref().untaken()
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.get_ref().ends()
     }
 }
 
 impl<S: Stream> Stream for TlsStream<S> {
-    fn untaken(&self) -> Option<u64> {
-        self.get_ref().0.untaken()
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.get_ref().0.ends()
     }
 }
 
 impl Stream for TcpStream {
-    /// From Linux's table of connections. It is read only where a client seems silent.
-    fn untaken(&self) -> Option<u64> {
-        let (here, there) = (self.local_addr().ok()?, self.peer_addr().ok()?);
-        let table = if here.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
-        let (here, there) = (in_table(here), in_table(there));
-        fs::read_to_string(table).ok()?.lines().find_map(|line| {
-            let mut fields = line.split_whitespace().skip(1);
-            let ours = fields.next() == Some(here.as_str()) && fields.next() == Some(there.as_str());
-            let queues = if ours { fields.nth(1) } else { None };
-            u64::from_str_radix(queues?.split(':').next()?, 16).ok()
-        })
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        Some((self.local_addr().ok()?, self.peer_addr().ok()?))
     }
+}
+
+/// How many octets were written that the client's machine has not taken yet, as far as that is known. What was
+/// written may lie in this machine's memory for long: minutes of a slow line's time (`DECISIONS` 26).
+///
+/// It is read from Linux's table of connections, which has a line for each connection of the whole machine: that
+/// takes long where there are many. So it is done only where a client seems silent, away from the threads that
+/// serve, and for one client at a time.
+pub async fn untaken((here, there): (SocketAddr, SocketAddr)) -> Option<u64> {
+    static ONE: Mutex<()> = Mutex::const_new(());
+    let _one = ONE.lock().await;
+    tokio::task::spawn_blocking(move || in_queue(here, there)).await.ok()?
+}
+
+fn in_queue(here: SocketAddr, there: SocketAddr) -> Option<u64> {
+    let table = if here.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+    let (here, there) = (in_table(here), in_table(there));
+    BufReader::new(File::open(table).ok()?).lines().map_while(Result::ok).find_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let ours = fields.next() == Some(here.as_str()) && fields.next() == Some(there.as_str());
+        let queues = if ours { fields.nth(1) } else { None };
+        u64::from_str_radix(queues?.split(':').next()?, 16).ok()
+    })
 }
 
 /// An address as the table writes it: words of 32 bits in this machine's order of octets.
@@ -85,7 +100,7 @@ mod tests {
             let Ok(listener) = TcpListener::bind(address).await else { continue };
             let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let (server, _) = listener.accept().await.unwrap();
-            assert_eq!(server.untaken(), Some(0));
+            assert_eq!(untaken(server.ends().unwrap()).await, Some(0));
             let mut written = 0;
             while server.writable().await.is_ok() {
                 match server.try_write(&[b'x'; 16 * 1024]) {
@@ -93,10 +108,10 @@ mod tests {
                     Err(_full) => break,
                 }
             }
-            assert!(server.untaken().unwrap() > 0, "{address}");
+            assert!(untaken(server.ends().unwrap()).await.unwrap() > 0, "{address}");
             let mut taken = vec![0; written];
             client.read_exact(&mut taken).await.unwrap();
-            assert_eq!(server.untaken(), Some(0), "{address}");
+            assert_eq!(untaken(server.ends().unwrap()).await, Some(0), "{address}");
         }
     }
 }
