@@ -402,6 +402,7 @@ fn every_dependency_has_its_line_with_its_version() {
         .collect();
     let mut manifests = files("crates", "Cargo.toml");
     manifests.extend(files("fuzz", "Cargo.toml"));
+    manifests.extend(files("bench", "Cargo.toml"));
     let mut used = BTreeSet::new();
     for file in manifests {
         let manifest: toml::Table = toml::from_str(&read(file)).unwrap();
