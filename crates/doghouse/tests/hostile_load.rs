@@ -54,6 +54,9 @@ const MESSAGES: usize = 12;
 /// Connections of one stranger that stay open at once.
 const HELD: usize = 16;
 
+/// What a stranger does from the address 127.0.0.n.
+type Act = fn(&Attack, u8);
+
 struct Attack {
     daemon: Daemon,
     by_tls: SocketAddr,
@@ -195,7 +198,7 @@ impl Attack {
             let Ok(mut stream) = connect_from(last, self.by_tls) else { return };
             let some = usize::try_from(next(&mut state)).unwrap_or(0) % (HELLO.len() + 1);
             let _ = stream.write_all(&HELLO[..some]);
-            if some % 3 == 0 {
+            if some.is_multiple_of(3) {
                 held.push_back(stream);
                 if held.len() > HELD {
                     held.pop_front();
@@ -271,7 +274,7 @@ fn honest_sessions_get_every_octet_while_strangers_do_their_worst() {
     let descriptors_before = descriptors(pid);
     let (before, mut most) = (private_memory(pid), 0);
     let sessions: usize = thread::scope(|scope| {
-        let strangers: [(fn(&Attack, u8), _); 7] = [
+        let strangers: [(Act, _); 7] = [
             (Attack::drip, 10..13),
             (Attack::take_nothing, 20..24),
             (Attack::flood, 30..33),

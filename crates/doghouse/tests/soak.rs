@@ -82,12 +82,10 @@ struct Soak {
 
 /// What a message with this number holds, as it is stored.
 fn content(number: u64) -> Vec<u8> {
-    let mut text = format!("X-Number: {number}\n\n");
-    for line in 0..number % 37 * (number % 7) {
-        let woofs = "woof ".repeat(usize::try_from((line * 31 + number) % 100).unwrap());
-        text.extend([format!("{line} {woofs}\n")]);
-    }
-    text.into_bytes()
+    let lines = (0..number % 37 * (number % 7)).map(|line| {
+        format!("{line} {}\n", "woof ".repeat(usize::try_from((line * 31 + number) % 100).unwrap()))
+    });
+    format!("X-Number: {number}\n\n{}", lines.collect::<String>()).into_bytes()
 }
 
 fn on_the_wire(stored: &[u8]) -> Vec<u8> {
@@ -159,10 +157,9 @@ impl Soak {
             fs::create_dir_all(folder.join(part)).unwrap();
         }
         let stored = content(number);
-        let mut name = format!("1700000000.M{number}.elsewhere");
-        if number.is_multiple_of(2) {
-            name.extend([format!(",S={},W={}", stored.len(), pop2::wire::length(&stored))]);
-        }
+        let (size, length) = (stored.len(), pop2::wire::length(&stored));
+        let told = if number.is_multiple_of(2) { format!(",S={size},W={length}") } else { String::new() };
+        let name = format!("1700000000.M{number}.elsewhere{told}");
         let written: PathBuf = folder.join("tmp").join(&name);
         fs::write(&written, stored).unwrap();
         fs::rename(written, folder.join("new").join(name)).unwrap();
