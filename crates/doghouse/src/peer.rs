@@ -5,6 +5,8 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
+use ipnet::IpNet;
+
 /// Where a client is, as far as the server knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Peer {
@@ -42,6 +44,12 @@ impl Peer {
             Self::Local => None,
             Self::At(address) => Some(address),
         }
+    }
+
+    /// Whether it is at an address of one of these networks.
+    #[must_use]
+    pub fn is_in(self, networks: &[IpNet]) -> bool {
+        self.address().is_some_and(|address| networks.iter().any(|network| network.contains(&address)))
     }
 
     /// What it is counted by.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::Error;
-use super::fields::Networks;
+use crate::peer::Peer;
 
 /// The characters of a password: none that is taken for another, so that it can be typed on any keyboard.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -65,8 +65,8 @@ pub(super) struct Index(HashMap<Key, Device>);
 
 impl Device {
     /// Whether a client may log in with it.
-    pub(super) fn takes(&self, client: crate::peer::Peer) -> bool {
-        self.from.is_empty() || Networks::from(self.from.clone()).contains(client)
+    pub(super) fn takes(&self, client: Peer) -> bool {
+        self.from.is_empty() || client.is_in(&self.from)
     }
 }
 
@@ -192,7 +192,6 @@ pub(super) fn random() -> Result<Secret, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peer::Peer;
 
     fn parse(text: &str) -> Result<Devices, String> {
         Devices::parse(text, "devices".as_ref()).map_err(|error| error.to_string())

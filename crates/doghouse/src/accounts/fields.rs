@@ -48,16 +48,7 @@ impl Networks {
     /// Whether a client may log in.
     #[must_use]
     pub fn contains(&self, client: Peer) -> bool {
-        match client.address() {
-            None => self.local,
-            Some(address) => self.list.iter().any(|network| network.contains(&address)),
-        }
-    }
-}
-
-impl From<Vec<IpNet>> for Networks {
-    fn from(list: Vec<IpNet>) -> Self {
-        Self { list, local: false }
+        client.is_in(&self.list) || (self.local && client == Peer::Local)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where POP2 is spoken, and with whom: `[[listener]]`.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -38,18 +38,14 @@ impl Listener {
     /// Whether a password may cross the network in clear from `client` (`DECISIONS` 28).
     #[must_use]
     pub fn allows_cleartext(&self, client: Peer) -> bool {
-        client.is_here() || client.address().is_some_and(|address| is_in(&self.cleartext_from, address))
+        client.is_here() || client.is_in(&self.cleartext_from)
     }
 
     /// Whether `peer` is a proxy that is to tell of whom it comes.
     #[must_use]
     pub fn is_proxy(&self, peer: Peer) -> bool {
-        peer.address().is_some_and(|address| is_in(&self.proxy_from, address))
+        peer.is_in(&self.proxy_from)
     }
-}
-
-fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
-    networks.iter().any(|network| network.contains(&address))
 }
 
 #[derive(Debug, Default, Deserialize)]
