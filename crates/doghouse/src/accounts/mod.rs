@@ -97,7 +97,8 @@ impl Verified {
 pub struct Refused;
 
 impl Accounts {
-    /// Reads a users file and the passwords of `devices`, a file that need not be there, and remembers right passwords for `remember`; zero is never.
+    /// Reads a users file and the passwords of `devices`, a file that need not be there, and remembers right passwords
+    /// for `remember`; zero is never.
     ///
     /// What is remembered is a keyed hash in memory, one a user, that is gone with the process and with any change
     /// of the file. It saves a client that logs in often the cost of the password's own hash.
@@ -128,17 +129,15 @@ impl Accounts {
         let stand_in = table.stand_in(user, &shared.key).unwrap_or(&shared.nobody);
         let credential = Arc::clone(real.unwrap_or(stand_in));
         let logins: Vec<_> = candidates.iter().map(|password| shared.key.login(user, password)).collect();
+        let networks = table.fields(user).and_then(|fields| fields.networks.as_ref());
+        let real = real.filter(|_| networks.is_none_or(|networks| networks.contains(client)));
         let verified = Verified { user: user.to_owned(), device: None, read_only: false };
         // One look for each password, whosever it may be.
         let device = table.devices.find(user, candidates).filter(|device| device.takes(client));
-        if let (Some(device), Some(_not_locked)) = (device, real) {
-            let device_of = Some(device.label.clone());
-            return Ok(Verified { device: device_of, read_only: device.read_only, ..verified });
+        if let (Some(device), Some(_may_log_in)) = (device, real) {
+            let label = Some(device.label.clone());
+            return Ok(Verified { device: label, read_only: device.read_only, ..verified });
         }
-        let fields = table.fields(user);
-        let is_near =
-            fields.and_then(|fields| fields.networks.as_ref()).is_none_or(|near| near.contains(client));
-        let real = real.filter(|_| is_near);
         if credential.remembers(&logins, shared.remember) && real.is_some() {
             return Ok(verified);
         }

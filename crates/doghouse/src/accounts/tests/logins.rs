@@ -282,4 +282,11 @@ async fn networks_of_an_account_are_obeyed() {
         }
     }
     assert!(!kennel.lets_in("rex", &["bone"]).await, "nor from a socket in the file system");
+
+    let devices = kennel.users.with_extension("devices");
+    let vax = edit_devices(&devices, |all| all.add("rex", "MicroVAX", Vec::new(), false)).unwrap();
+    for (from, expected) in [([192, 168, 7, 9], true), ([192, 168, 8, 9], false)] {
+        let verified = kennel.accounts.check("rex", std::slice::from_ref(&vax), Peer::at(from.into())).await;
+        assert_eq!(verified.is_ok(), expected, "a device is bound to the networks of its account as well");
+    }
 }
