@@ -34,9 +34,8 @@ pub(super) fn prepare(path: &Path) -> Result<Prepared, Failure> {
         Failure::new(exit::UNAVAILABLE, what)
     })?;
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), hostname = config.hostname, "starting");
-    let failed = |error: StartError| Failure::new(code(&error), error);
     // What is wrong with the users shows before anything is opened; they are read again by whoever serves.
-    house::accounts(&config).map_err(|error| failed(error.into()))?;
+    let accounts = house::accounts(&config).map_err(|error| failed(error.into()))?;
     let doors = Doors::open(&config, handed).map_err(failed)?;
     match &config.user {
         Some(user) => {
@@ -48,18 +47,18 @@ pub(super) fn prepare(path: &Path) -> Result<Prepared, Failure> {
         }
         None => {}
     }
-    let accounts = house::accounts(&config).map_err(|error| failed(error.into()))?;
-    let granted = config.sandbox.then(|| Grant::of(&config, &accounts));
-    if let Some(grant) = &granted {
-        match sandbox::enter(grant).or_exit(exit::OS)? {
-            Shut::All => info!(%grant, "the sandbox is shut"),
-            Shut::Part => {
-                warn!(%grant, "the sandbox is shut as far as this kernel can; a newer one can more");
-            }
-            Shut::CallsOnly => warn!("this kernel has no Landlock: only the system calls are limited"),
-        }
-    }
+    let granted = config.sandbox.then(|| shut(Grant::of(&config, &accounts))).transpose()?;
     Ok(Prepared { config, doors, granted })
+}
+
+/// Shuts the process off from all that is not granted.
+fn shut(grant: Grant) -> Result<Grant, Failure> {
+    match sandbox::enter(&grant).or_exit(exit::OS)? {
+        Shut::All => info!(%grant, "the sandbox is shut"),
+        Shut::Part => warn!(%grant, "the sandbox is shut as far as this kernel can; a newer one can more"),
+        Shut::CallsOnly => warn!("this kernel has no Landlock: only the system calls are limited"),
+    }
+    Ok(grant)
 }
 
 pub(super) async fn run(path: &Path, prepared: Prepared) -> Result<(), Failure> {
@@ -67,7 +66,7 @@ pub(super) async fn run(path: &Path, prepared: Prepared) -> Result<(), Failure> 
     let mut hangup = signal(SignalKind::hangup()).or_exit(exit::OS)?;
     let mut stop = Stop::new().or_exit(exit::OS)?;
     let started = Daemon::start(config, doors, granted);
-    let mut daemon = started.map_err(|error| Failure::new(code(&error), error))?;
+    let mut daemon = started.map_err(failed)?;
     tell(&[NotifyState::Ready]);
     let mut watchdog = sd_notify::watchdog_enabled().map(|patience| interval(patience / 2));
     loop {
@@ -123,9 +122,10 @@ fn reload(daemon: &mut Daemon, path: &Path) {
     tell(&[NotifyState::Ready]);
 }
 
-fn code(error: &StartError) -> u8 {
-    match error {
+fn failed(error: StartError) -> Failure {
+    let code = match error {
         StartError::Accounts { .. } | StartError::Aliases(_) | StartError::Tls(_) => exit::CONFIG,
         StartError::Listen { .. } | StartError::Sandbox(_) => exit::UNAVAILABLE,
-    }
+    };
+    Failure::new(code, error)
 }
