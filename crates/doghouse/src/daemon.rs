@@ -162,8 +162,8 @@ impl Daemon {
     pub fn start(config: Config, doors: Doors, granted: Option<Grant>) -> Result<Self, StartError> {
         let Doors { bound, handed } = doors;
         let (sessions, mail_sessions) = (config.limits.sessions, config.limits.mail_sessions);
-        let mail = config.smtp.is_empty() && config.lmtp.is_empty();
-        let reserved = if mail { 0 } else { mail_sessions };
+        let takes_mail = !config.smtp.is_empty() || !config.lmtp.is_empty();
+        let reserved = if takes_mail { mail_sessions } else { 0 };
         let loaded = load(config)?;
         let shared = Arc::new(Shared {
             loaded: RwLock::new(Arc::new(loaded)),

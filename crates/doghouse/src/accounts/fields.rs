@@ -21,7 +21,7 @@ pub struct Fields {
     /// From where alone it may be logged in to.
     pub networks: Option<Networks>,
     /// Nobody may log in to it.
-    pub(super) nobody: bool,
+    pub(super) no_login: bool,
 }
 
 /// From where a login may come.
@@ -69,7 +69,7 @@ impl Fields {
         for field in extra.split([' ', '\t']) {
             let (key, value) = field.split_once('=').unwrap_or((field, ""));
             match key {
-                "nologin" => fields.nobody = true,
+                "nologin" => fields.no_login = true,
                 "allow_nets" => fields.networks = Some(Networks::parse(value).ok_or(Locked::Networks)?),
                 "allow_real_nets" => return Err(Locked::RealNetworks),
                 "userdb_home" | "home" => fields.home = home(value),

@@ -318,7 +318,7 @@ impl PasswdFile {
             Line::User(user) => {
                 let User { name, hash, fields, .. } = *user;
                 let hash = match &fields {
-                    Ok(fields) if fields.nobody => Err(Locked::OnPurpose),
+                    Ok(fields) if fields.no_login => Err(Locked::OnPurpose),
                     Ok(_) => hash,
                     Err(locked) => Err(*locked),
                 };
@@ -340,7 +340,8 @@ impl PasswdFile {
 impl User {
     /// Why nobody can log in, if so.
     fn locked(&self) -> Option<Locked> {
-        let on_purpose = self.fields.as_ref().is_ok_and(|fields| fields.nobody).then_some(Locked::OnPurpose);
+        let on_purpose =
+            self.fields.as_ref().is_ok_and(|fields| fields.no_login).then_some(Locked::OnPurpose);
         self.fields.as_ref().err().or(self.hash.as_ref().err()).copied().or(on_purpose)
     }
 

@@ -24,8 +24,8 @@ pub(super) struct Table {
     /// In the order of the file.
     pub(super) names: Vec<String>,
     pub(super) warnings: Vec<Warning>,
-    /// `None` for an account that is locked.
     accounts: HashMap<String, Account>,
+    /// Of those that are not locked.
     usable: Vec<Arc<Credential>>,
     pub(super) devices: devices::Index,
 }

@@ -150,8 +150,9 @@ impl Work {
 /// What sessions speak.
 const PROTOCOLS: [&str; 3] = ["POP2", "SMTP", "LMTP"];
 
-/// How a login or a reload went well.
+/// How a login or a reload went.
 const ACCEPTED: &str = "accepted";
+const REFUSED: &str = "refused";
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -228,7 +229,7 @@ impl Metrics {
         for hit in Hit::ALL {
             drop(self.limits.get_or_create(&Limit { limit: hit.name() }));
         }
-        for outcome in [ACCEPTED, "refused"] {
+        for outcome in [ACCEPTED, REFUSED] {
             drop(self.reloads.get_or_create(&Outcome { outcome }));
         }
         self
@@ -284,7 +285,7 @@ impl Metrics {
 
     /// The configuration was read again, and taken or not.
     pub fn reloaded(&self, taken: bool) {
-        let outcome = if taken { ACCEPTED } else { "refused" };
+        let outcome = if taken { ACCEPTED } else { REFUSED };
         self.reloads.get_or_create(&Outcome { outcome }).inc();
     }
 
