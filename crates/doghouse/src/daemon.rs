@@ -204,10 +204,15 @@ impl Daemon {
     fn take_anew(&mut self, config: Config) -> Result<(), StartError> {
         let wanted = gates(&config);
         let is_open = |gate: &Gate| self.open.iter().any(|opened| opened.gate == *gate);
-        if let Some(place) = self.granted.as_ref().and_then(|granted| granted.lacks(&config)) {
-            return Err(StartError::Sandbox(place));
-        }
+        let is_granted =
+            |wanted: &Grant| match self.granted.as_ref().and_then(|granted| granted.lacks(wanted)) {
+                Some(place) => Err(StartError::Sandbox(place)),
+                None => Ok(()),
+            };
+        // Before its files are read: else one that cannot be reached would look like one that is not readable.
+        is_granted(&Grant::of_configuration(&config))?;
         let loaded = load(config)?;
+        is_granted(&Grant::of(loaded.house.config(), loaded.house.accounts()))?;
         let bound = listen(wanted.iter().filter(|gate| !is_open(gate)).cloned().collect(), &self.handed)?;
         self.open.retain(|opened| {
             let stays = wanted.contains(&opened.gate);

@@ -6,10 +6,7 @@
 //!
 //! All this is done before there is a second thread, and binds those that come.
 
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-};
+use std::io;
 
 use nix::unistd::{Gid, Uid, User, initgroups, setgid, setuid};
 use rustix::{
@@ -109,22 +106,4 @@ pub fn keep_memory_private() -> Result<(), SandboxError> {
     setrlimit(Resource::Core, none).map_err(system("keep core files from being written"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(system("keep the memory private"))?;
     set_no_new_privs(true).map_err(system("give up new privileges"))
-}
-
-impl fmt::Display for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |places: &[PathBuf]| {
-            let shown: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
-            shown.join(", ")
-        };
-        write!(f, "reads {}; writes {}", list(self.reads()), list(self.writes()))
-    }
-}
-
-/// The folder nearest to a path that is there: what is made later is made in it.
-fn nearest(path: &Path) -> PathBuf {
-    let there = path.ancestors().find(|above| above.is_dir());
-    let there = there.filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // As it is without links, since it is the place that is granted and not the name.
-    there.canonicalize().unwrap_or_else(|_| there.to_owned())
 }

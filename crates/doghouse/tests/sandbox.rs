@@ -8,7 +8,7 @@ use std::{
     fs, io,
     net::{TcpListener, TcpStream},
     os::unix::fs::{chown, symlink},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -44,8 +44,7 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
     const DENIED: Option<io::ErrorKind> = Some(io::ErrorKind::PermissionDenied);
     let Some(path) = std::env::var_os(INSIDE) else {
         let house = House::new();
-        // A folder beside the house, which is not granted: temporary folders are, so it lies elsewhere.
-        let secret = tempfile::Builder::new().tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let secret = elsewhere();
         fs::write(secret.path().join("secret"), "bone").unwrap();
         symlink(secret.path().join("secret"), house.path().join("link")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -96,6 +95,75 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
     assert_eq!(kind(TcpListener::bind("127.0.0.1:0")), None, "a reload may open another door");
     std::thread::spawn(|| ()).join().unwrap();
     println!("all of it was tried");
+}
+
+#[test]
+fn what_a_configuration_needs_is_granted_and_nothing_beside_it() {
+    let folder = elsewhere();
+    let root = folder.path().canonicalize().unwrap();
+    let at = |name: &str| root.join(name);
+    for name in ["etc", "mail", "run", "tls", "other", "homes", "homes/fido", "homes/rex"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    fs::write(at("tls/key.pem"), "").unwrap();
+    symlink(at("tls/key.pem"), at("etc/key.pem")).unwrap();
+    let config = |text: &str| {
+        let text = text.replace("ROOT", root.to_str().unwrap());
+        Config::parse(&text, &at("etc/doghouse.toml")).unwrap()
+    };
+    // What lies beneath the test's own folder.
+    let granted = |config: &Config, users: &str| {
+        let users = users.replace("ROOT", root.to_str().unwrap());
+        fs::write(at("etc/users"), users).unwrap();
+        let grant = Grant::of(config, &house::accounts(config).unwrap());
+        assert_eq!(grant.lacks(&grant), None, "{grant}");
+        assert!(!grant.writes().iter().any(|place| place == "/"), "{grant}");
+        let names = |places: &[PathBuf]| {
+            let own = places.iter().filter_map(|place| place.strip_prefix(&root).ok());
+            own.map(|place| place.display().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let shown = (names(grant.reads()), names(grant.writes()));
+        (grant, shown.0, shown.1)
+    };
+    let text = "accounts.last_use_file = 'ROOT/run/last-use'\n[mail]\ndefault = ['maildir:ROOT/mail/later/{user}']\n\
+                [[listener]]\nsocket = 'ROOT/run/pop2.sock'\n[[listener]]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n";
+    let homes = "fido:{PLAIN}bone:::fido:ROOT/homes/fido::\n";
+    let (grant, reads, writes) = granted(&config(text), homes);
+    assert_eq!((reads.as_str(), writes.as_str()), ("etc tls", "mail run"), "no mail lies in homes");
+
+    for (old, new) in [
+        ("maildir:ROOT/mail", "maildir:ROOT/other"),
+        ("ROOT/run/pop2.sock", "ROOT/other/pop2.sock"),
+        ("ROOT/run/last-use", "ROOT/other/last-use"),
+        ("cert.pem", "ROOT/other/cert.pem"),
+        // It may be read, which is not enough.
+        ("ROOT/run/last-use", "ROOT/etc/last-use"),
+    ] {
+        let place = if new.contains("etc") { at("etc") } else { at("other") };
+        let wanted = Grant::of_configuration(&config(&text.replace(old, new)));
+        assert_eq!(grant.lacks(&wanted), Some(place), "{new}");
+    }
+
+    let in_homes = text.replace("maildir:ROOT/mail/later/{user}", "maildir:{home}/Maildir");
+    let (wanted, _, writes) = granted(&config(&in_homes), homes);
+    assert_eq!((writes.as_str(), grant.lacks(&wanted)), ("homes run", Some(at("homes"))));
+    let mapped = format!("{text}[mail.folders]\nx = 'mbox:{{home}}/x'\n");
+    assert_eq!(granted(&config(&mapped), homes).2, "homes mail run");
+    let own = "rex:{PLAIN}x:::rex:ROOT/homes/rex::mail=mbox:~/x\n";
+    assert_eq!(granted(&config(text), own).2, "homes mail run");
+    assert_eq!(granted(&config(text), "rex:{PLAIN}x::::::mail=mbox:ROOT/other/x\n").2, "mail other run");
+    // Nobody's home is reason enough to grant everything.
+    let odd = "a:{PLAIN}x:::a:/nonexistent::\nb:{PLAIN}x:::b:/usr::\nc:{PLAIN}x:::c:/::\n";
+    let (grant, _, writes) = granted(&config(&in_homes), odd);
+    assert!(writes == "run" && grant.writes().contains(&"/usr".into()), "{grant}");
+}
+
+/// A folder that is not among the temporary ones, which are granted.
+fn elsewhere() -> tempfile::TempDir {
+    let is_temporary = |place: &Path| place.starts_with("/tmp") || place.starts_with(std::env::temp_dir());
+    let place =
+        [env!("CARGO_TARGET_TMPDIR"), "/var/tmp"].into_iter().find(|place| !is_temporary(place.as_ref()));
+    tempfile::Builder::new().tempdir_in(place.unwrap()).unwrap()
 }
 
 /// A line of /proc/PID/status.
@@ -195,7 +263,7 @@ fn who_the_server_is_to_become_has_to_be_there() {
 fn a_reload_that_needs_more_than_the_sandbox_grants_is_refused_and_says_so() {
     let house = House::new();
     let daemon = house.serve();
-    let other = tempfile::Builder::new().tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let other = elsewhere();
     let config = fs::read_to_string(house.config()).unwrap();
     fs::write(house.config(), config.replace("mail/{user}", &format!("{}/{{user}}", other.path().display())))
         .unwrap();
@@ -211,4 +279,11 @@ fn check_shows_what_the_sandbox_allows() {
     let said = String::from_utf8(output.stdout).unwrap();
     let line = said.lines().find(|line| line.contains("the sandbox")).unwrap_or_else(|| panic!("{said}"));
     assert!(line.contains("reads ") && line.contains("writes ") && line.contains("system calls"), "{line}");
+
+    let config = fs::read_to_string(house.config()).unwrap();
+    fs::write(house.config(), config.replace("maildir:mail/{user}", "maildir:/no-such-folder/{user}"))
+        .unwrap();
+    let output = house.command(&["check"]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("there is no folder /no-such-folder yet; make it, since the sandbox"), "{said}");
 }

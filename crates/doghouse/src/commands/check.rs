@@ -185,8 +185,13 @@ fn users(config: &Config, report: &mut Report) -> Option<Accounts> {
 /// Opens every account's default mailbox, as a login would.
 async fn mail(config: &Config, accounts: &Accounts, report: &mut Report) {
     for base in config.mail.iter().filter_map(Location::base).filter(|base| !base.is_dir()) {
-        report
-            .warning(format_args!("there is no folder {} yet; the first delivery makes it", base.display()));
+        let in_root = base.ancestors().find(|above| above.is_dir()) == Some(Path::new("/"));
+        let remedy = if in_root && config.sandbox {
+            "make it, since the sandbox grants no folder in /"
+        } else {
+            "the first delivery makes it"
+        };
+        report.warning(format_args!("there is no folder {} yet; {remedy}", base.display()));
     }
     let mut messages: u64 = 0;
     let mut whole = true;

@@ -1,10 +1,12 @@
 //! The places that a configuration needs.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use postbox::Location;
 
-use super::nearest;
 use crate::{
     accounts::Accounts,
     config::{Config, Endpoint},
@@ -27,16 +29,21 @@ impl Grant {
     #[must_use]
     pub fn of(config: &Config, accounts: &Accounts) -> Self {
         let mut grant = Self::of_configuration(config);
+        let is_in_home = |place: &Location| place.base().is_none();
+        let all_in_homes = mail(config).any(is_in_home);
         for name in accounts.names() {
             let fields = accounts.fields(&name).unwrap_or_default();
-            // Not the home itself: one that is made later is beside those that are there.
-            grant.writes.extend(fields.home.as_deref().and_then(Path::parent).map(nearest));
+            if all_in_homes || fields.mail.as_ref().is_some_and(is_in_home) {
+                grant.writes.extend(fields.home.as_deref().map(of_home));
+            }
             grant.writes.extend(fields.mail.as_ref().and_then(Location::base).map(nearest));
         }
         grant.tidy()
     }
 
-    fn of_configuration(config: &Config) -> Self {
+    /// The same without what the users' own fields add.
+    #[must_use]
+    pub fn of_configuration(config: &Config) -> Self {
         let files = [&config.passwd_file, &config.devices_file];
         let pairs = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
         let pairs = pairs.flat_map(|pair| [&pair.certificate, &pair.key]);
@@ -48,8 +55,7 @@ impl Grant {
         let system = SYSTEM.iter().map(PathBuf::from).filter(|place| place.exists());
         let reads = folders.chain([nearest(&config.folder)]).chain(system).collect();
 
-        let mail = config.mail.iter().chain(config.folders.iter().map(|(_, place)| place));
-        let mail = mail.filter_map(Location::base).map(nearest);
+        let mail = mail(config).filter_map(Location::base).map(nearest);
         let endpoints = config.listeners.iter().map(|listener| &listener.endpoint);
         let endpoints = endpoints.chain(&config.lmtp).chain(&config.admin);
         let sockets = endpoints.filter_map(|endpoint| match endpoint {
@@ -61,7 +67,7 @@ impl Grant {
             .chain(sockets)
             .chain(notes)
             .chain([nearest(&std::env::temp_dir()), nearest(Path::new("/tmp"))]);
-        Self { reads, writes: writes.collect() }
+        Self { reads, writes: writes.collect() }.tidy()
     }
 
     /// What may be read.
@@ -76,10 +82,9 @@ impl Grant {
         &self.writes
     }
 
-    /// A place that another configuration needs and that is not granted.
+    /// A place that is wanted and not granted.
     #[must_use]
-    pub fn lacks(&self, config: &Config) -> Option<PathBuf> {
-        let wanted = Self::of_configuration(config);
+    pub fn lacks(&self, wanted: &Self) -> Option<PathBuf> {
         let is_in =
             |granted: &[PathBuf], place: &Path| granted.iter().any(|granted| place.starts_with(granted));
         let reads =
@@ -88,12 +93,14 @@ impl Grant {
         reads.chain(writes).next().cloned()
     }
 
-    /// Each place once, and none that lies in another.
+    /// Each place once, and none that lies in another. To write, the root folder is not granted: that would be all
+    /// there is, for the sake of a folder that is not there.
     fn tidy(mut self) -> Self {
         fn outermost(places: &mut Vec<PathBuf>) {
             places.sort();
             places.dedup_by(|place, before| place.starts_with(&*before));
         }
+        self.writes.retain(|place| place != "/");
         outermost(&mut self.writes);
         self.reads.retain(|place| !self.writes.iter().any(|written| place.starts_with(written)));
         outermost(&mut self.reads);
@@ -101,53 +108,32 @@ impl Grant {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_configuration_needs_is_granted_and_what_a_new_one_needs_is_missed() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().canonicalize().unwrap().join(name);
-        for name in ["etc", "mail", "run", "tls", "other"] {
-            std::fs::create_dir(at(name)).unwrap();
-        }
-        std::fs::write(at("etc/users"), "").unwrap();
-        std::fs::write(at("tls/key.pem"), "").unwrap();
-        std::os::unix::fs::symlink(at("tls/key.pem"), at("etc/key.pem")).unwrap();
-        let config = |text: &str| {
-            let root = folder.path().canonicalize().unwrap();
-            let text = text.replace("ROOT", root.to_str().unwrap());
-            Config::parse(&text, &at("etc/doghouse.toml")).unwrap()
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |places: &[PathBuf]| {
+            let shown: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+            shown.join(", ")
         };
-        let text = "accounts.last_use_file = 'ROOT/run/last-use'\n[mail]\ndefault = ['maildir:ROOT/mail/later/{user}']\n\
-                    [[listener]]\nsocket = 'ROOT/run/pop2.sock'\n[[listener]]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n";
-        let config_now = config(text);
-        let accounts =
-            Accounts::load(&config_now.passwd_file, &config_now.devices_file, std::time::Duration::ZERO)
-                .unwrap();
-        let grant = Grant::of(&config_now, &accounts);
-        let temporary = nearest(&std::env::temp_dir());
-        for (place, read, written) in
-            [("etc", true, false), ("tls", true, false), ("mail", false, true), ("run", false, true)]
-        {
-            assert!(
-                !written || grant.writes().contains(&at(place)) || at(place).starts_with(&temporary),
-                "{place}: {grant}"
-            );
-            assert!(
-                !read || grant.reads().contains(&at(place)) || at(place).starts_with(&temporary),
-                "{place}: {grant}"
-            );
-        }
-        assert_eq!(grant.lacks(&config_now), None);
-        let narrow = Grant {
-            reads: vec![at("etc"), "/proc".into(), "/sys".into()],
-            writes: vec![at("mail"), at("run"), "/tmp/x".into()],
-        };
-        assert_eq!(
-            narrow.lacks(&config(&text.replace("maildir:ROOT/mail", "maildir:ROOT/other"))),
-            Some(at("tls"))
-        );
+        write!(f, "reads {}; writes {}", list(self.reads()), list(self.writes()))
     }
+}
+
+/// For the mail in a home: the folder above, since a home that is made later is beside those that are there; but
+/// itself where that is the root folder.
+fn of_home(home: &Path) -> PathBuf {
+    let above = home.parent().filter(|above| above.parent().is_some());
+    nearest(above.unwrap_or(home))
+}
+
+/// Where everybody's mail is.
+fn mail(config: &Config) -> impl Iterator<Item = &Location> {
+    config.mail.iter().chain(config.folders.iter().map(|(_, place)| place))
+}
+
+/// The folder nearest to a path that is there: what is made later is made in it.
+fn nearest(path: &Path) -> PathBuf {
+    let there = path.ancestors().find(|above| above.is_dir());
+    let there = there.filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // As it is without links, since it is the place that is granted and not the name.
+    there.canonicalize().unwrap_or_else(|_| there.to_owned())
 }
