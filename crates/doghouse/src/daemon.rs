@@ -54,6 +54,9 @@ const NOTES: Duration = Duration::from_mins(1);
 /// How many may ask at once how the server is.
 const WATCHERS: usize = 32;
 
+/// How many who are turned away may take their time for it.
+const LEAVING: usize = 64;
+
 /// Descriptors that a session may hold at once: its socket, its folder and a message.
 const DESCRIPTORS: u64 = 4;
 
@@ -129,6 +132,8 @@ struct Shared {
     mail_places: Arc<Semaphore>,
     /// For those who watch.
     watch_places: Arc<Semaphore>,
+    /// For those who are turned away.
+    leaving: Semaphore,
     guard: Guard,
     watch: Arc<Watch>,
     next_id: AtomicU64,
@@ -170,6 +175,7 @@ impl Daemon {
             places: Arc::new(Semaphore::new(affordable(sessions, reserved))),
             mail_places: Arc::new(Semaphore::new(mail_sessions.min(Semaphore::MAX_PERMITS))),
             watch_places: Arc::new(Semaphore::new(WATCHERS)),
+            leaving: Semaphore::new(LEAVING),
             guard: Guard::default(),
             watch: Arc::default(),
             next_id: AtomicU64::new(1),

@@ -1,10 +1,6 @@
 //! The story of one session: a stream, a server's machine, a house and an account's mail.
 
-use std::{
-    io,
-    num::NonZeroU32,
-    time::{Duration, Instant},
-};
+use std::{io, num::NonZeroU32, time::Instant};
 
 use pop2::{
     Login, MailboxName,
@@ -14,14 +10,14 @@ use postbox::{FolderName, Mailbox, Message, Postbox};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
-    time::{timeout, timeout_at},
+    time::timeout_at,
 };
 use tracing::{debug, error, info, warn};
 
 use crate::{
     house::{Admitted, House},
     peer::Peer,
-    stream::{Stream, untaken},
+    stream::{LINGER, Stream, take_leave, untaken},
     watch::{
         Seen,
         metrics::{Fault, Hit, Work},
@@ -33,9 +29,6 @@ const FULL: usize = 64 * 1024;
 
 /// What an idle session may keep of its output's memory, in octets.
 const KEPT: usize = 8 * 1024;
-
-/// How long a closed connection may still be read, so that the client gets to see the last reply.
-const LINGER: Duration = Duration::from_secs(2);
 
 const KICKED: &str = "the operator has ended this session; nothing was deleted";
 
@@ -416,19 +409,9 @@ where
         self.traced = output.len();
     }
 
-    /// Writes the last reply and closes, then lets the client finish: a connection closed with octets unread
-    /// would be reset, and the reply lost on the way.
     async fn close(&mut self) {
         self.trace();
-        let farewell = async {
-            self.stream.write_all(self.server.output()).await?;
-            self.stream.shutdown().await?;
-            let mut unread = [0; 4096];
-            while self.stream.read(&mut unread).await? > 0 {}
-            io::Result::Ok(())
-        };
-        // Whoever does not take leave in time is left.
-        let _ = timeout(LINGER, farewell).await;
+        take_leave(&mut self.stream, self.server.output(), LINGER).await;
     }
 
     fn broken(&self, error: &io::Error) -> End {

@@ -3,15 +3,17 @@
 use std::{
     fmt::Write,
     fs::File,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use proxy_header::io::ProxiedStream;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, DuplexStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     net::{TcpStream, UnixStream},
     sync::Mutex,
+    time::timeout,
 };
 use tokio_rustls::server::TlsStream;
 
@@ -49,6 +51,22 @@ impl Stream for TcpStream {
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         Some((self.local_addr().ok()?, self.peer_addr().ok()?))
     }
+}
+
+/// How long a session that has ended may still be read.
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// Writes the last octets and closes, then lets the client finish: a connection closed with octets unread would be
+/// reset, and what was written lost on the way. Whoever does not take leave within `patience` is left.
+pub async fn take_leave(mut stream: impl AsyncRead + AsyncWrite + Unpin, octets: &[u8], patience: Duration) {
+    let farewell = async {
+        stream.write_all(octets).await?;
+        stream.shutdown().await?;
+        let mut unread = [0; 4096];
+        while stream.read(&mut unread).await? > 0 {}
+        io::Result::Ok(())
+    };
+    let _ = timeout(patience, farewell).await;
 }
 
 /// How many octets were written that the client's machine has not taken yet, as far as that is known. What was
@@ -90,7 +108,7 @@ fn in_table(address: SocketAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{io::AsyncReadExt, net::TcpListener};
+    use tokio::net::TcpListener;
 
     use super::*;
 

@@ -7,7 +7,7 @@ mod common;
 
 use std::{
     fs,
-    io::Write,
+    io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::{fs::PermissionsExt, net::UnixStream},
     process::Command,
@@ -273,6 +273,39 @@ fn places_are_limited_by_address_and_by_account() {
     drop(one);
     daemon.wait_for_log("session ended session=1 ");
     assert!(three.say("HELO fido bone").starts_with("#0"), "there is room again");
+}
+
+/// A connection closed with octets unread would be reset, and an old system then forgets what it has received.
+#[test]
+fn whoever_is_turned_away_hears_why_even_if_it_spoke_first() {
+    let house = House::with_config(
+        "[[lmtp]]\naddress = '127.0.0.1:0'\n[limits]\nsessions = 2\nsessions_per_address = 1\nmail_sessions = 1\n",
+    );
+    let daemon = house.serve();
+    let spoke_first = |last: u8, to: SocketAddr| {
+        daemon.signal(Signal::STOP);
+        let mut stream = connect_from(last, to).unwrap();
+        stream.write_all(b"HELO fido bone\r\n").unwrap();
+        daemon.signal(Signal::CONT);
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).unwrap();
+        heard
+    };
+    // Whoever was turned away just now may have its place for a moment still.
+    let from = |last: u8, to: SocketAddr| loop {
+        let mut client = Client::over(connect_from(last, to).unwrap());
+        if client.line().starts_with(['+', '2']) {
+            return client;
+        }
+    };
+    let _one = from(1, daemon.address);
+    let reply = "- too many sessions from your address; try again later\r\n";
+    assert_eq!(spoke_first(1, daemon.address), reply);
+    let _two = from(2, daemon.address);
+    assert_eq!(spoke_first(3, daemon.address), "- too many sessions; try again later\r\n");
+    let lmtp = daemon.listens("LMTP").parse().unwrap();
+    let _three = from(1, lmtp);
+    assert_eq!(spoke_first(2, lmtp), "421 4.7.0 too many sessions; try again later\r\n");
 }
 
 /// Else one address could take all places by saying nothing where a handshake is awaited.

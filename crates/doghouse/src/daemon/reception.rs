@@ -7,9 +7,8 @@ use std::{
 
 use pop2::{Reply, server::Settings};
 use tokio::{
-    io::{AsyncWrite, AsyncWriteExt},
     sync::{OwnedSemaphorePermit, watch},
-    time::{sleep, timeout, timeout_at},
+    time::{sleep, timeout_at},
 };
 use tracing::{error, info, warn};
 
@@ -25,14 +24,15 @@ use crate::{
     peer::Peer,
     session::{Phase, Session},
     smtp::{self, machine::Protocol},
-    stream::Stream,
+    stream::{Stream, take_leave},
     watch::{
         admin, http,
         metrics::{Fault, Hit},
     },
 };
 
-/// How long to wait where connections cannot be accepted, such as for want of file descriptors.
+/// How long to wait where connections cannot be accepted, such as for want of file descriptors; and for those who are
+/// turned away.
 const BREATHER: Duration = Duration::from_millis(100);
 
 /// Who has connected.
@@ -68,14 +68,15 @@ pub(super) async fn answer_the_door(
                     warn!(rip = %peer, "too many sessions");
                     let loaded = shared.loaded();
                     if !loaded.tls.contains_key(&gate.endpoint) {
-                        tokio::spawn(turn_away(stream, refusal("too many sessions; try again later")));
+                        let line = refusal("too many sessions; try again later");
+                        tokio::spawn(async move { shared.turn_away(stream, &line).await });
                     }
                     continue;
                 };
                 let endpoint = gate.endpoint.clone();
                 tokio::spawn(async move { fetch(stream, client, &endpoint, &shared, phase, place).await });
             }
-            Service::Mail(protocol) => take_in(stream, client, protocol, &shared, phase),
+            Service::Mail(protocol) => take_in(stream, client, protocol, shared, phase),
             Service::Metrics | Service::Admin => {
                 // Who finds no place may ask again.
                 let Ok(place) = Arc::clone(&shared.watch_places).try_acquire_owned() else { continue };
@@ -133,7 +134,8 @@ async fn fetch(
             shared.watch.metrics().hit(Hit::SessionsPerAddress);
             warn!(rip = %peer, "too many sessions from one address");
             if tls.is_none() {
-                turn_away(stream, refusal("too many sessions from your address; try again later")).await;
+                let line = refusal("too many sessions from your address; try again later");
+                shared.turn_away(stream, &line).await;
             }
             return;
         }
@@ -156,7 +158,7 @@ fn take_in(
     stream: Box<dyn Stream>,
     Client { session, peer, .. }: Client,
     protocol: Protocol,
-    shared: &Shared,
+    shared: Arc<Shared>,
     phase: watch::Receiver<Phase>,
 ) {
     let loaded = shared.loaded();
@@ -172,7 +174,9 @@ fn take_in(
     else {
         shared.watch.metrics().hit(Hit::MailSessions);
         warn!(rip = %peer, "too many delivery sessions");
-        tokio::spawn(turn_away(stream, b"421 4.7.0 too many sessions; try again later\r\n".to_vec()));
+        tokio::spawn(async move {
+            shared.turn_away(stream, b"421 4.7.0 too many sessions; try again later\r\n").await;
+        });
         return;
     };
     let name = match protocol {
@@ -200,7 +204,11 @@ fn refusal(text: &str) -> Vec<u8> {
     line
 }
 
-/// Says why, as far as the client takes it at once.
-async fn turn_away(mut stream: impl AsyncWrite + Unpin, line: Vec<u8>) {
-    let _ = timeout(BREATHER, stream.write_all(&line)).await;
+impl Shared {
+    /// Says why. Where many are turned away, those beyond [`LEAVING`] have to take it at once: each holds a
+    /// descriptor.
+    async fn turn_away(&self, stream: impl Stream, line: &[u8]) {
+        let place = self.leaving.try_acquire();
+        take_leave(stream, line, if place.is_ok() { BREATHER } else { Duration::ZERO }).await;
+    }
 }

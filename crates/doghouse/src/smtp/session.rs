@@ -22,14 +22,12 @@ use crate::{
     peer::Peer,
     recipients::Target,
     session::Phase,
+    stream::{LINGER, take_leave},
     watch::{
         Seen,
         metrics::{Fault, Hit, Work},
     },
 };
-
-/// How long a closed connection may still be read, so that the client gets to see the last reply.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// How much is read at a time, in octets.
 const PIECE: usize = 16 * 1024;
@@ -255,20 +253,10 @@ where
         }
     }
 
-    /// Writes the last reply and closes, then lets the client finish: a connection closed with octets unread
-    /// would be reset, and the reply lost on the way.
     async fn close(&mut self) {
         let output = std::mem::take(self.machine.output_mut());
         self.seen.said(&output);
-        let farewell = async {
-            self.stream.write_all(&output).await?;
-            self.stream.shutdown().await?;
-            let mut unread = [0; 4096];
-            while self.stream.read(&mut unread).await? > 0 {}
-            io::Result::Ok(())
-        };
-        // Whoever does not take leave in time is left.
-        let _ = timeout(LINGER, farewell).await;
+        take_leave(&mut self.stream, &output, LINGER).await;
     }
 
     fn broken(&self, error: &io::Error) -> Gone {
