@@ -71,12 +71,14 @@ pub trait House: Send + Sync {
 
     /// Mail that an account has under a name of the operator's choice, such as a path: its default mailbox is
     /// what the name means (`DECISIONS` 23).
-    fn mapped(&self, user: &str, name: &str) -> Option<Self::Postbox>;
+    fn mapped(&self, account: &Admitted<Self::Postbox>, name: &str) -> Option<Self::Postbox>;
 }
 
 /// An account that has been logged in to. There is no way to mail but from here.
 #[derive(Debug)]
 pub struct Admitted<P> {
+    /// Its user's name.
+    pub user: String,
     /// Its mail.
     pub postbox: P,
     /// The device whose password it was.
@@ -283,20 +285,21 @@ impl House for Door<'_> {
         let checked = self.guard.logins.check((user, client.block()), patience, until, check).await;
         let verified =
             checked.map_err(|_too_many| Refusal::Throttled)?.map_err(|_refused| Refusal::Password)?;
-        let place = self.guard.accounts.take(&verified.user().to_owned(), limits.sessions_per_account);
+        let user = verified.user().to_owned();
+        let place = self.guard.accounts.take(&user, limits.sessions_per_account);
         let place = place.ok_or(Refusal::Sessions)?;
-        let postbox = self.house.postbox(verified.user()).map_err(|error| {
-            tracing::error!(user = ?verified.user(), %error, "cannot open the mail of an account");
+        let postbox = self.house.postbox(&user).map_err(|error| {
+            tracing::error!(?user, %error, "cannot open the mail of an account");
             Refusal::Mail
         })?;
         let device = verified.device().map(str::to_owned);
         if let Some(device) = &device {
-            self.guard.last_use.note(verified.user(), device, client);
+            self.guard.last_use.note(&user, device, client);
         }
-        Ok(Admitted { postbox, device, read_only: verified.read_only(), place: Some(place) })
+        Ok(Admitted { user, postbox, device, read_only: verified.read_only(), place: Some(place) })
     }
 
-    fn mapped(&self, user: &str, name: &str) -> Option<Chain<Store>> {
+    fn mapped(&self, Admitted { user, .. }: &Admitted<Chain<Store>>, name: &str) -> Option<Chain<Store>> {
         let folders = &self.house.config.folders;
         let (_, location) = folders.iter().find(|(own, _)| own.replace(USER, user) == name)?;
         let home = self.house.accounts.fields(user).and_then(|fields| fields.home);

@@ -68,7 +68,6 @@ pub struct Session<'a, H: House, S> {
     seen: Seen,
     /// How much of the output has been told to whoever traces this session.
     traced: usize,
-    user: String,
     account: Option<Admitted<H::Postbox>>,
     mailbox: Option<<H::Postbox as Postbox>::Mailbox>,
     /// The message that was measured last, held until another is or the mailbox is released.
@@ -100,7 +99,6 @@ where
         (phase, seen): (watch::Receiver<Phase>, Seen),
     ) -> Self {
         let server = Server::new(settings, opened);
-        let (user, sent) = (String::new(), Sent::default());
         Self {
             id,
             client,
@@ -111,11 +109,10 @@ where
             phase,
             seen,
             traced: 0,
-            user,
             account: None,
             mailbox: None,
             held: None,
-            sent,
+            sent: Sent::default(),
         }
     }
 
@@ -143,7 +140,7 @@ where
         }
         let Sent { messages, octets, deleted, kept } = self.sent;
         let fault = self.server.fault();
-        info!(session = self.id, rip = %self.client, user = ?self.user, messages, octets, deleted, kept, fault, "session ended");
+        info!(session = self.id, rip = %self.client, user = ?self.user(), messages, octets, deleted, kept, fault, "session ended");
     }
 
     /// Writes what there is to say, then waits for octets from the client; not beyond its time, nor the
@@ -161,7 +158,7 @@ where
                         continue;
                     }
                     self.seen.metrics().hit(if logged_in { Hit::Idle } else { Hit::Login });
-                    info!(session = self.id, rip = %self.client, user = ?self.user, "timed out");
+                    info!(session = self.id, rip = %self.client, user = ?self.user(), "timed out");
                     self.server.timed_out();
                     return Ok(());
                 }
@@ -216,15 +213,14 @@ where
             Ok(account) => {
                 self.seen.logged_in(user, account.device.as_deref());
                 info!(session, %rip, ?user, device = account.device, "logged in");
-                user.clone_into(&mut self.user);
                 let begun = Instant::now();
                 let selected = account.postbox.select(&FolderName::inbox()).await;
                 self.seen.metrics().took(Work::Select, begun.elapsed());
+                self.account = Some(account);
                 match selected {
                     Ok(mailbox) => {
                         self.server.logged_in(mailbox.count());
                         self.mailbox = Some(mailbox);
-                        self.account = Some(account);
                     }
                     Err(fault) => {
                         self.seen.metrics().fault(Fault::Open);
@@ -247,8 +243,8 @@ where
     async fn select(&mut self, name: MailboxName, marks: &Marks) -> Result<(), End> {
         self.release(marks).await;
         let name = name.as_str();
-        let mapped = self.house.mapped(&self.user, name);
         let begun = Instant::now();
+        let mapped = self.account.as_ref().and_then(|account| self.house.mapped(account, name));
         let selected = match (&mapped, FolderName::parse(name), &self.account) {
             (Some(postbox), ..) => Some(postbox.select(&FolderName::inbox()).await),
             (None, Ok(folder), Some(account)) => Some(account.postbox.select(&folder).await),
@@ -259,7 +255,7 @@ where
             Some(Ok(mailbox)) => self.mailbox = Some(mailbox),
             Some(Err(fault)) => {
                 self.seen.metrics().fault(Fault::Open);
-                error!(session = self.id, user = ?self.user, folder = ?name, %fault, "cannot open a folder");
+                error!(session = self.id, user = ?self.user(), folder = ?name, %fault, "cannot open a folder");
             }
             None => {}
         }
@@ -282,7 +278,7 @@ where
                 Ok(message) => self.held = message.map(|message| (number, message)),
                 Err(fault) => {
                     self.seen.metrics().fault(Fault::Open);
-                    error!(session = self.id, user = ?self.user, number, %fault, "cannot read a message");
+                    error!(session = self.id, user = ?self.user(), number, %fault, "cannot read a message");
                     if fault.is_temporary() {
                         self.server.failed("that message cannot be read now; try again later");
                         return Ok(());
@@ -313,7 +309,7 @@ where
                 Ok(false) => break,
                 Err(fault) => {
                     self.seen.metrics().fault(Fault::Transfer);
-                    error!(session = self.id, user = ?self.user, number, %fault, "broke off a message");
+                    error!(session = self.id, user = ?self.user(), number, %fault, "broke off a message");
                     return Err(End::Gone);
                 }
             }
@@ -354,7 +350,7 @@ where
         self.sent.kept += released.kept;
         for fault in &released.faults {
             self.seen.metrics().fault(Fault::Delete);
-            error!(session = self.id, user = ?self.user, %fault, "cannot delete a message");
+            error!(session = self.id, user = ?self.user(), %fault, "cannot delete a message");
         }
         released.kept
     }
@@ -390,7 +386,7 @@ where
                         continue;
                     }
                     self.seen.metrics().hit(Hit::Idle);
-                    info!(session = self.id, rip = %self.client, user = ?self.user, "timed out: takes no octets");
+                    info!(session = self.id, rip = %self.client, user = ?self.user(), "timed out: takes no octets");
                     return Err(End::Gone);
                 }
             }
@@ -414,8 +410,13 @@ where
         take_leave(&mut self.stream, self.server.output(), LINGER).await;
     }
 
+    /// Who has logged in, for the log.
+    fn user(&self) -> &str {
+        self.account.as_ref().map_or("", |account| &account.user)
+    }
+
     fn broken(&self, error: &io::Error) -> End {
-        info!(session = self.id, rip = %self.client, user = ?self.user, %error, "connection broken");
+        info!(session = self.id, rip = %self.client, user = ?self.user(), %error, "connection broken");
         End::Gone
     }
 }

@@ -100,13 +100,14 @@ impl House for Kennel {
     async fn admit(&self, login: &Login, _: Peer, _: Instant) -> Result<Admitted<Memory>, Refusal> {
         if is_right(login) {
             let postbox = self.postbox(login.user.as_str()).clone();
-            Ok(Admitted { postbox, device: None, read_only: false, place: None })
+            let user = login.user.as_str().to_owned();
+            Ok(Admitted { user, postbox, device: None, read_only: false, place: None })
         } else {
             Err(Refusal::Password)
         }
     }
 
-    fn mapped(&self, _: &str, _: &str) -> Option<Memory> {
+    fn mapped(&self, _: &Admitted<Memory>, _: &str) -> Option<Memory> {
         None
     }
 }
