@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -19,12 +18,18 @@ use crate::{
 
 mod delivery;
 mod endpoint;
+mod error;
+mod limits;
 mod listener;
 
 pub use delivery::Delivery;
 use delivery::{RawDelivery, RawLmtp, RawQuota, RawSmtp};
 pub use endpoint::Endpoint;
 use endpoint::permissions;
+pub use error::ConfigError;
+use error::line_and_column;
+pub use limits::Limits;
+use limits::RawLimits;
 use listener::RawListener;
 pub use listener::{KeyPair, Listener};
 
@@ -82,54 +87,6 @@ pub struct Log {
     /// How much, unless the environment says.
     pub level: String,
 }
-
-/// What bounds a session, and all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Sessions at once.
-    pub sessions: usize,
-    /// The same, from one address.
-    pub sessions_per_address: usize,
-    /// The same, of one account.
-    pub sessions_per_account: usize,
-    /// How long a client may take to log in.
-    pub login: Duration,
-    /// How many failed logins cost nothing.
-    pub login_failures: u32,
-    /// How long a login waits at most for those that failed before it.
-    pub login_delay: Duration,
-    /// T2: how long a client that has logged in may be silent.
-    pub idle: Duration,
-    /// Sessions in which mail comes in, at once.
-    pub mail_sessions: usize,
-    /// The same, from one address.
-    pub mail_sessions_per_address: usize,
-    /// How long whoever delivers may be silent.
-    pub mail_idle: Duration,
-    /// How long sessions may go on when the server is told to stop.
-    pub shutdown: Duration,
-}
-
-/// Why a configuration is not taken. It shows itself in one line that names the place and the remedy.
-#[derive(Debug)]
-pub struct ConfigError {
-    path: PathBuf,
-    /// Line and column, from 1.
-    at: Option<(usize, usize)>,
-    what: String,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        if let Some((line, column)) = self.at {
-            write!(f, ":{line}:{column}")?;
-        }
-        write!(f, ": {}", self.what)
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 /// What is wrong, and where in the text it begins.
 type Fault = (usize, String);
@@ -217,63 +174,20 @@ struct RawMail {
     folders: BTreeMap<String, Spanned<String>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawLimits {
-    sessions: u32,
-    sessions_per_address: u32,
-    sessions_per_account: u32,
-    login_seconds: u64,
-    login_failures: u32,
-    login_delay_seconds: u64,
-    idle_seconds: u64,
-    mail_sessions: u32,
-    mail_sessions_per_address: u32,
-    mail_idle_seconds: u64,
-    shutdown_seconds: u64,
-}
-
-impl Default for RawLimits {
-    fn default() -> Self {
-        Self {
-            sessions: 2_000,
-            sessions_per_address: 50,
-            sessions_per_account: 20,
-            login_seconds: 60,
-            login_failures: 3,
-            login_delay_seconds: 30,
-            idle_seconds: 600,
-            mail_sessions: 200,
-            mail_sessions_per_address: 20,
-            mail_idle_seconds: 300,
-            shutdown_seconds: 10,
-        }
-    }
-}
-
 impl Config {
     /// Reads a configuration file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
-            path: path.to_owned(),
-            at: None,
-            what: format!("cannot read the configuration: {error}; name another with --config FILE"),
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let what = format!("cannot read the configuration: {error}; name another with --config FILE");
+            ConfigError::new(path, None, what)
         })?;
         Self::parse(&text, path)
     }
 
     /// Reads the text of a configuration file; relative paths start from the folder of `path`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let raw: Raw = toml::from_str(text).map_err(|error| ConfigError {
-            path: path.to_owned(),
-            at: error.span().map(|span| line_and_column(text, span.start)),
-            what: explain(error.message()),
-        })?;
-        let refuse = |at: usize, what: String| ConfigError {
-            path: path.to_owned(),
-            at: Some(line_and_column(text, at)),
-            what,
-        };
+        let raw: Raw = toml::from_str(text).map_err(|error| ConfigError::of_syntax(path, text, &error))?;
+        let refuse = |at: usize, what: String| ConfigError::new(path, Some(line_and_column(text, at)), what);
         let folder = path.parent().unwrap_or(Path::new(""));
 
         let hostname = match raw.hostname {
@@ -324,10 +238,7 @@ impl Config {
         let admin = socket.map(|path| Ok((folder.join(path), mode.as_ref().map_or(Ok(0o600), permissions)?)));
         let admin = admin.transpose().map_err(|(at, what)| refuse(at, what))?;
         let admin = admin.map(|(path, mode)| Endpoint::Unix { path, mode });
-        let limits = raw.limits;
-        if let Some(what) = limits.fault() {
-            return Err(ConfigError { path: path.to_owned(), at: None, what: what.to_owned() });
-        }
+        let limits = raw.limits.check().map_err(|what| ConfigError::new(path, None, what))?;
         Ok(Self {
             hostname,
             user: raw.user,
@@ -346,44 +257,9 @@ impl Config {
             log: Log { format: raw.log.format, level: raw.log.level.into_inner() },
             metrics: raw.metrics.address,
             admin,
+            limits,
             quota: raw.quota.check().map_err(|(at, what)| refuse(at, what))?,
-            limits: Limits {
-                sessions: limits.sessions as usize,
-                sessions_per_address: limits.sessions_per_address as usize,
-                sessions_per_account: limits.sessions_per_account as usize,
-                login: Duration::from_secs(limits.login_seconds),
-                login_failures: limits.login_failures,
-                login_delay: Duration::from_secs(limits.login_delay_seconds),
-                idle: Duration::from_secs(limits.idle_seconds),
-                mail_sessions: limits.mail_sessions as usize,
-                mail_sessions_per_address: limits.mail_sessions_per_address as usize,
-                mail_idle: Duration::from_secs(limits.mail_idle_seconds),
-                shutdown: Duration::from_secs(limits.shutdown_seconds),
-            },
         })
-    }
-}
-
-impl RawLimits {
-    /// A limit beyond which a clock cannot count, or under which nobody is served.
-    fn fault(&self) -> Option<&'static str> {
-        const YEAR: u64 = 366 * 24 * 60 * 60;
-        let waits = [self.login_seconds, self.idle_seconds, self.mail_idle_seconds];
-        let times = waits.into_iter().chain([self.shutdown_seconds, self.login_delay_seconds]);
-        let sessions = [self.sessions, self.sessions_per_address, self.sessions_per_account];
-        if sessions
-            .into_iter()
-            .chain([self.mail_sessions, self.mail_sessions_per_address])
-            .any(|most| most == 0)
-        {
-            Some("a number of sessions in limits is at least 1")
-        } else if waits.contains(&0) {
-            Some("limits.login_seconds, idle_seconds and mail_idle_seconds are at least 1")
-        } else if times.into_iter().any(|seconds| seconds > YEAR) {
-            Some("a time in limits is at most a year")
-        } else {
-            None
-        }
     }
 }
 
@@ -403,41 +279,6 @@ fn is_host(name: &str) -> bool {
             && !part.ends_with('-')
     };
     name.len() <= 64 && name.split('.').all(part)
-}
-
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    (before.matches('\n').count() + 1, line.chars().count() + 1)
-}
-
-/// What to write instead, where the parser only says what is wrong.
-const HINTS: [(&str, &str); 3] = [
-    ("socket address", ": write address and port, such as \"127.0.0.1:1109\""),
-    ("IP address", ": write networks, such as \"192.168.7.0/24\""),
-    ("invalid type: map, expected a sequence", ": write [[listener]], with two brackets"),
-];
-
-/// The parser's message in one line, with the nearest valid name where a key is unknown.
-fn explain(message: &str) -> String {
-    // The key comes first and may hold anything, back quotes too; the valid names come last.
-    let unknown_field =
-        message.strip_prefix("unknown field `").and_then(|rest| rest.rsplit_once("`, expected "));
-    let Some((unknown, expected)) = unknown_field else {
-        let message = message.trim().replace('\n', "; ");
-        let hint = HINTS.iter().find(|(part, _)| message.contains(part)).map_or("", |(_, hint)| hint);
-        return message + hint;
-    };
-    let valid: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let nearest = valid
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
-        .min()
-        .filter(|(distance, _)| *distance <= 3 && *distance * 2 <= unknown.chars().count());
-    match nearest {
-        Some((_, name)) => format!("unknown key {unknown:?}; did you mean {name:?}?"),
-        None => format!("unknown key {unknown:?}; there are {}", valid.join(", ")),
-    }
 }
 
 #[cfg(test)]
