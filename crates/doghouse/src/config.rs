@@ -214,15 +214,22 @@ impl Config {
         let folders = raw.mail.folders.into_iter().map(|(name, text)| Ok((name, location(text)?)));
         let folders = folders.collect::<Result<_, _>>()?;
 
-        let mut listeners = raw.listener;
-        if listeners.is_empty() {
-            listeners.push(Spanned::new(0..0, RawListener::default()));
+        let mut raw_listeners = raw.listener;
+        if raw_listeners.is_empty() {
+            raw_listeners.push(Spanned::new(0..0, RawListener::default()));
         }
-        let listeners = listeners.into_iter().map(|raw| {
+        let mut listeners: Vec<Listener> = Vec::with_capacity(raw_listeners.len());
+        for raw in raw_listeners {
             let begin = raw.span().start;
-            raw.into_inner().check(begin, folder)
-        });
-        let listeners = listeners.collect::<Result<_, _>>().map_err(|(at, what)| refuse(at, what))?;
+            let listener = raw.into_inner().check(begin, folder).map_err(|(at, what)| refuse(at, what))?;
+            let endpoint = &listener.endpoint;
+            // A client that comes there would meet the policy of the first.
+            if listeners.iter().any(|other| other.endpoint == *endpoint) {
+                let what = format!("{endpoint} is another [[listener]]'s already; give this one its own");
+                return Err(refuse(begin, what));
+            }
+            listeners.push(listener);
+        }
         let delivery = raw.delivery.check(&hostname, folder).map_err(|(at, what)| refuse(at, what))?;
         let lmtp = raw.lmtp.into_iter().map(|raw| {
             let begin = raw.span().start;
@@ -459,6 +466,10 @@ mod tests {
             ("[limits]\nsessions = 0", ": a number of sessions in limits is at least 1"),
             ("[[lmtp]]\n", ":1:1: an [[lmtp]] has an address, or a socket"),
             ("[[listener]]\nsocket = 'x'\naddress = '127.0.0.1:1'", ":1:1: write either address, or socket"),
+            (
+                "[[listener]]\n[[listener]]\naddress = '[::1]:0'\n[[listener]]\naddress = '127.0.0.1:1109'",
+                ":4:1: 127.0.0.1:1109 is another [[listener]]'s already",
+            ),
             ("[[listener]]\nmode = '0600'", ":1:1: write either address, or socket"),
             ("[[listener]]\nkey = 'x'", ":1:1: for TLS write both certificate and key"),
             ("[[lmtp]]\nsocket = 'x'\nmode = '9'", ":3:8: mode is written in octal"),
