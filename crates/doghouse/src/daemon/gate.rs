@@ -43,8 +43,7 @@ impl Gate {
     pub(crate) fn protocol(&self) -> &'static str {
         match self.service {
             Service::Pop2 => "POP2",
-            Service::Mail(Protocol::Smtp) => "SMTP",
-            Service::Mail(Protocol::Lmtp) => "LMTP",
+            Service::Mail(protocol) => protocol.name(),
             Service::Metrics => "HTTP",
             Service::Admin => "admin",
         }

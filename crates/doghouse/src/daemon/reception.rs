@@ -179,10 +179,6 @@ fn take_in(
         });
         return;
     };
-    let name = match protocol {
-        Protocol::Smtp => "SMTP",
-        Protocol::Lmtp => "LMTP",
-    };
     let (hostname, delivery) = (&loaded.house.config().hostname, &loaded.house.config().delivery);
     let settings = smtp::machine::Settings {
         protocol,
@@ -190,7 +186,7 @@ fn take_in(
         max_octets: delivery.max_octets,
         max_recipients: delivery.max_recipients,
     };
-    let seen = shared.watch.enter(session, name, peer);
+    let seen = shared.watch.enter(session, protocol.name(), peer);
     tokio::spawn(async move {
         let _place = place;
         let (house, idle) = (&loaded.house, limits.mail_idle);

@@ -22,6 +22,17 @@ pub enum Protocol {
     Lmtp,
 }
 
+impl Protocol {
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "SMTP",
+            Self::Lmtp => "LMTP",
+        }
+    }
+}
+
 /// What a machine has to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
