@@ -18,7 +18,11 @@ use doghouse::{
     house,
     sandbox::{self, Grant, Shut},
 };
-use rustix::process::Signal;
+use rustix::{
+    fd::OwnedFd,
+    net::{AddressFamily, Protocol, SocketType},
+    process::Signal,
+};
 
 /// Where the process finds itself that shuts itself off.
 const INSIDE: &str = "DOGHOUSE_TEST_INSIDE";
@@ -33,6 +37,10 @@ fn inside(test: &str, folder: &Path) -> String {
     let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
     said
+}
+
+fn open_socket(family: AddressFamily, kind: SocketType, protocol: Option<Protocol>) -> io::Result<OwnedFd> {
+    Ok(rustix::net::socket(family, kind, protocol)?)
 }
 
 fn kind(outcome: io::Result<impl Sized>) -> Option<io::ErrorKind> {
@@ -78,12 +86,15 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
         ("make a link out of others' files", kind(fs::hard_link(&secret, at("mine")))),
         ("call another machine", kind(TcpStream::connect(&*port))),
         ("start a program", kind(Command::new(runs).spawn())),
+        ("open a socket of another kind", kind(open_socket(AddressFamily::NETLINK, SocketType::RAW, None))),
         (
-            "open a socket of another kind",
-            kind(
-                rustix::net::socket(rustix::net::AddressFamily::NETLINK, rustix::net::SocketType::RAW, None)
-                    .map_err(io::Error::from),
-            ),
+            "send datagrams to another machine",
+            kind(open_socket(AddressFamily::INET, SocketType::DGRAM, None)),
+        ),
+        ("the same by IPv6", kind(open_socket(AddressFamily::INET6, SocketType::DGRAM, None))),
+        (
+            "call it by MPTCP",
+            kind(open_socket(AddressFamily::INET, SocketType::STREAM, Some(rustix::net::ipproto::MPTCP))),
         ),
         ("look into another process", kind(fs::read("/proc/1/environ"))),
         ("become another", kind(rustix::process::chroot("/").map_err(io::Error::from))),

@@ -128,14 +128,23 @@ const OLDER: &[c_long] = &[
 const OLDER: &[c_long] = &[];
 
 /// A condition on an argument.
-struct Limit {
-    call: c_long,
+struct Condition {
     /// Which argument, from 0.
     argument: u8,
-    /// Of these bits it is looked at; all, where it is `None`.
-    mask: Option<u64>,
-    /// One of which they have to be.
-    values: &'static [u64],
+    /// The bits that are looked at.
+    mask: u64,
+    /// What they have to be.
+    value: u64,
+}
+
+/// An argument has to be this.
+const fn is(argument: u8, value: u64) -> Condition {
+    is_in(argument, !0, value)
+}
+
+/// These bits of an argument have to be this.
+const fn is_in(argument: u8, mask: u64, value: u64) -> Condition {
+    Condition { argument, mask, value }
 }
 
 /// As an argument has it.
@@ -144,33 +153,29 @@ const fn bits(value: i32) -> u64 {
     value.cast_unsigned() as u64
 }
 
-/// System calls that may be used with some arguments only.
-const LIMITED: &[Limit] = &[
+/// The kind of a socket, without the flags beside it (`SOCK_TYPE_MASK` of Linux).
+const SOCKET_KIND: u64 = 0xf;
+
+/// System calls that may be used with some arguments only: where one of the lists holds as a whole.
+const LIMITED: &[(c_long, &[&[Condition]])] = &[
     // Threads, and no processes.
-    Limit {
-        call: libc::SYS_clone,
-        argument: 0,
-        mask: Some(bits(libc::CLONE_THREAD)),
-        values: &[bits(libc::CLONE_THREAD)],
-    },
-    Limit { call: libc::SYS_mmap, argument: 2, mask: Some(bits(libc::PROT_EXEC)), values: &[0] },
-    Limit { call: libc::SYS_mprotect, argument: 2, mask: Some(bits(libc::PROT_EXEC)), values: &[0] },
-    Limit {
-        call: libc::SYS_socket,
-        argument: 0,
-        mask: None,
-        values: &[bits(libc::AF_UNIX), bits(libc::AF_INET), bits(libc::AF_INET6)],
-    },
+    (libc::SYS_clone, &[&[is_in(0, bits(libc::CLONE_THREAD), bits(libc::CLONE_THREAD))]]),
+    (libc::SYS_mmap, &[&[is_in(2, bits(libc::PROT_EXEC), 0)]]),
+    (libc::SYS_mprotect, &[&[is_in(2, bits(libc::PROT_EXEC), 0)]]),
+    // Neither datagrams nor protocols beside TCP, such as MPTCP: Landlock keeps only TCP from other machines.
+    (
+        libc::SYS_socket,
+        &[
+            &[is(0, bits(libc::AF_UNIX))],
+            &[is(0, bits(libc::AF_INET)), is_in(1, SOCKET_KIND, bits(libc::SOCK_STREAM)), is(2, 0)],
+            &[is(0, bits(libc::AF_INET6)), is_in(1, SOCKET_KIND, bits(libc::SOCK_STREAM)), is(2, 0)],
+        ],
+    ),
     // A terminal is asked whether it is one, and sockets are made not to block.
-    Limit {
-        call: libc::SYS_ioctl,
-        argument: 1,
-        mask: None,
-        values: &[libc::TCGETS, libc::FIONBIO, libc::FIOCLEX],
-    },
-    Limit { call: libc::SYS_prctl, argument: 0, mask: None, values: &[bits(libc::PR_SET_NAME)] },
+    (libc::SYS_ioctl, &[&[is(1, libc::TCGETS)], &[is(1, libc::FIONBIO)], &[is(1, libc::FIOCLEX)]]),
+    (libc::SYS_prctl, &[&[is(0, bits(libc::PR_SET_NAME))]]),
     // Limits of its own.
-    Limit { call: libc::SYS_prlimit64, argument: 0, mask: None, values: &[0] },
+    (libc::SYS_prlimit64, &[&[is(0, 0)]]),
 ];
 
 /// How many system calls may be used.
@@ -192,13 +197,13 @@ fn programs() -> Result<[BpfProgram; 2], BackendError> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let mut rules: BTreeMap<c_long, Vec<SeccompRule>> =
         CALLS.iter().chain(OLDER).map(|call| (*call, Vec::new())).collect();
-    for Limit { call, argument, mask, values } in LIMITED {
-        let rule = |value: &u64| {
-            let compare = mask.map_or(SeccompCmpOp::Eq, SeccompCmpOp::MaskedEq);
-            let condition = SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, compare, *value)?;
-            SeccompRule::new(vec![condition])
+    for (call, lists) in LIMITED {
+        let condition = |Condition { argument, mask, value }: &Condition| {
+            SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(*mask), *value)
         };
-        rules.insert(*call, values.iter().map(rule).collect::<Result<_, _>>()?);
+        let rule =
+            |list: &&[Condition]| SeccompRule::new(list.iter().map(condition).collect::<Result<_, _>>()?);
+        rules.insert(*call, lists.iter().map(rule).collect::<Result<_, _>>()?);
     }
     let errno = |error: i32| SeccompAction::Errno(error.unsigned_abs());
     // Its flags lie in memory, where a filter cannot see them: the C library takes clone then, as on an old kernel.
@@ -215,7 +220,7 @@ mod tests {
     #[test]
     fn the_filters_can_be_made_and_name_no_call_twice() {
         programs().unwrap();
-        let limited = LIMITED.iter().map(|limit| &limit.call);
+        let limited = LIMITED.iter().map(|(call, _)| call);
         let mut all: Vec<&c_long> = CALLS.iter().chain(OLDER).chain(limited).collect();
         all.sort_unstable();
         all.dedup();
