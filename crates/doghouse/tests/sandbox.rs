@@ -6,7 +6,7 @@ mod common;
 
 use std::{
     fs, io,
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     os::unix::fs::{chown, symlink},
     path::{Path, PathBuf},
     process::Command,
@@ -41,6 +41,14 @@ fn inside(test: &str, folder: &Path) -> String {
 
 fn open_socket(family: AddressFamily, kind: SocketType, protocol: Option<Protocol>) -> io::Result<OwnedFd> {
     Ok(rustix::net::socket(family, kind, protocol)?)
+}
+
+/// Sends octets with the call itself (RFC 7413), which is no `connect`.
+fn fast_open(to: SocketAddr) -> io::Result<()> {
+    let socket = open_socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    let flags = rustix::net::SendFlags::from_bits_retain(0x2000_0000);
+    rustix::net::sendto(socket, b"woof", flags, &to)?;
+    Ok(())
 }
 
 fn kind(outcome: io::Result<impl Sized>) -> Option<io::ErrorKind> {
@@ -85,6 +93,7 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
         ("make something elsewhere", kind(fs::create_dir(secret.clone() + ".d"))),
         ("make a link out of others' files", kind(fs::hard_link(&secret, at("mine")))),
         ("call another machine", kind(TcpStream::connect(&*port))),
+        ("call it with the first octets", kind(fast_open(port.parse().unwrap()))),
         ("start a program", kind(Command::new(runs).spawn())),
         ("open a socket of another kind", kind(open_socket(AddressFamily::NETLINK, SocketType::RAW, None))),
         (

@@ -62,8 +62,6 @@ const CALLS: &[c_long] = &[
     libc::SYS_getpeername,
     libc::SYS_getsockopt,
     libc::SYS_setsockopt,
-    libc::SYS_sendto,
-    libc::SYS_sendmsg,
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
     libc::SYS_shutdown,
@@ -171,6 +169,9 @@ const LIMITED: &[(c_long, &[&[Condition]])] = &[
             &[is(0, bits(libc::AF_INET6)), is_in(1, SOCKET_KIND, bits(libc::SOCK_STREAM)), is(2, 0)],
         ],
     ),
+    // No call that goes with the first octets (RFC 7413), which Landlock does not see.
+    (libc::SYS_sendto, &[&[is_in(3, bits(libc::MSG_FASTOPEN), 0)]]),
+    (libc::SYS_sendmsg, &[&[is_in(2, bits(libc::MSG_FASTOPEN), 0)]]),
     // A terminal is asked whether it is one, and sockets are made not to block.
     (libc::SYS_ioctl, &[&[is(1, libc::TCGETS)], &[is(1, libc::FIONBIO)], &[is(1, libc::FIOCLEX)]]),
     (libc::SYS_prctl, &[&[is(0, bits(libc::PR_SET_NAME))]]),
