@@ -11,6 +11,7 @@ mod check;
 mod deliver;
 mod demo;
 mod mailbox;
+mod notify;
 mod output;
 mod serve;
 mod stop;

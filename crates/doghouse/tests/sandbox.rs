@@ -7,7 +7,10 @@ mod common;
 use std::{
     fs, io,
     net::{SocketAddr, TcpListener, TcpStream},
-    os::unix::fs::{chown, symlink},
+    os::unix::{
+        fs::{chown, symlink},
+        net::{UnixListener, UnixStream},
+    },
     path::{Path, PathBuf},
     process::Command,
 };
@@ -64,6 +67,7 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
         fs::write(secret.path().join("secret"), "bone").unwrap();
         symlink(secret.path().join("secret"), house.path().join("link")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _program = UnixListener::bind(house.path().join("program")).unwrap();
         fs::write(house.path().join("port"), listener.local_addr().unwrap().to_string()).unwrap();
         fs::write(house.path().join("secret"), secret.path().join("secret").to_str().unwrap()).unwrap();
         let said = inside("a_process_that_is_shut_off_reaches_nothing_but_its_own", house.path());
@@ -93,6 +97,7 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
         ("make something elsewhere", kind(fs::create_dir(secret.clone() + ".d"))),
         ("make a link out of others' files", kind(fs::hard_link(&secret, at("mine")))),
         ("call another machine", kind(TcpStream::connect(&*port))),
+        ("call another program of this machine", kind(UnixStream::connect(at("program")))),
         ("call it with the first octets", kind(fast_open(port.parse().unwrap()))),
         ("start a program", kind(Command::new(runs).spawn())),
         ("open a socket of another kind", kind(open_socket(AddressFamily::NETLINK, SocketType::RAW, None))),

@@ -8,7 +8,13 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::TcpStream,
-    os::unix::{fs::PermissionsExt, net::UnixDatagram},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::{
+            fs::PermissionsExt,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
@@ -304,4 +310,18 @@ fn systemd_is_told_how_the_server_is() {
     let stopping = next();
     assert!(stopping.starts_with("STOPPING=1\nEXTEND_TIMEOUT_USEC="), "{stopping}");
     assert!(daemon.wait().success());
+}
+
+#[test]
+fn systemd_is_told_at_a_socket_that_is_no_file() {
+    let name = format!("doghouse-notify-{}", std::process::id());
+    let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let house = house();
+    let mut command = house.command(&["serve"]);
+    command.env("NOTIFY_SOCKET", format!("@{name}"));
+    let _daemon = Daemon::start(command);
+    let mut buffer = [0; 64];
+    let count = socket.recv(&mut buffer).unwrap();
+    assert_eq!(buffer[..count].trim_ascii_end(), b"READY=1");
 }

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::stop::Stop;
+use super::{notify::tell, stop::Stop};
 use crate::{
     config::Config,
     daemon::{Daemon, Doors, Handed, StartError},
@@ -94,13 +94,6 @@ pub(super) async fn run(path: &Path, prepared: Prepared) -> Result<(), Failure> 
 
 /// What a stop may take beyond what sessions may, in microseconds.
 const MARGIN: u32 = 5_000_000;
-
-/// Tells systemd, where it wants to know.
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        warn!(%error, "cannot tell systemd how the server is");
-    }
-}
 
 fn reload(daemon: &mut Daemon, path: &Path) {
     match NotifyState::monotonic_usec_now() {

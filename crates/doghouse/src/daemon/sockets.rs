@@ -69,7 +69,7 @@ fn open_tcp(address: SocketAddr) -> io::Result<net::TcpListener> {
 
 fn open_unix(path: &Path, mode: u32) -> io::Result<Bound> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
-    if is_socket && unix::UnixStream::connect(path).is_err() {
+    if is_socket && is_refused(unix::UnixStream::connect(path)) {
         // Whoever listened there is gone.
         fs::remove_file(path)?;
     }
@@ -78,6 +78,10 @@ fn open_unix(path: &Path, mode: u32) -> io::Result<Bound> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     listener.set_nonblocking(true)?;
     Ok(Bound::Unix { listener, file: Some(file) })
+}
+
+fn is_refused<T>(connected: io::Result<T>) -> bool {
+    connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 impl Bound {

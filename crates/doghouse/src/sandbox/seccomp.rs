@@ -53,11 +53,11 @@ const CALLS: &[c_long] = &[
     libc::SYS_flock,
     libc::SYS_sendfile,
     libc::SYS_copy_file_range,
-    // Sockets; which kinds, `LIMITED` says.
+    // Sockets that are listened on; which kinds, `LIMITED` says. None is connected, whatever else the kernel can keep from
+    // the process.
     libc::SYS_bind,
     libc::SYS_listen,
     libc::SYS_accept4,
-    libc::SYS_connect,
     libc::SYS_getsockname,
     libc::SYS_getpeername,
     libc::SYS_getsockopt,
