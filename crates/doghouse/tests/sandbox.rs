@@ -23,8 +23,9 @@ use doghouse::{
 };
 use rustix::{
     fd::OwnedFd,
+    io::Errno,
     net::{AddressFamily, Protocol, SocketType},
-    process::Signal,
+    process::{Pid, Signal, kill_process, test_kill_process},
 };
 
 /// Where the process finds itself that shuts itself off.
@@ -69,6 +70,9 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _program = UnixListener::bind(house.path().join("program")).unwrap();
         fs::write(house.path().join("port"), listener.local_addr().unwrap().to_string()).unwrap();
+        let mut ended = Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        fs::write(house.path().join("ended"), ended.id().to_string()).unwrap();
         fs::write(house.path().join("secret"), secret.path().join("secret").to_str().unwrap()).unwrap();
         let said = inside("a_process_that_is_shut_off_reaches_nothing_but_its_own", house.path());
         assert!(said.contains("all of it was tried") || said.contains("skipped"), "{said}");
@@ -79,6 +83,7 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
     let grant = Grant::of(&config, &house::accounts(&config).unwrap());
     let (secret, port) = (fs::read_to_string(at("secret")).unwrap(), fs::read_to_string(at("port")).unwrap());
     let runs = std::env::current_exe().unwrap();
+    let parent = rustix::process::getppid().unwrap();
     match sandbox::enter(&grant).unwrap() {
         Shut::All | Shut::Part => {}
         Shut::CallsOnly => {
@@ -89,7 +94,10 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
     assert_eq!(kind(fs::read(at("users"))), None, "its own files it reads");
     assert_eq!(kind(fs::write(at("mail"), "")), None, "and writes");
     assert_eq!(kind(fs::read("/proc/self/net/tcp")), None, "and it sees whether a slow client takes octets");
+    let ended = Pid::from_raw(fs::read_to_string(at("ended")).unwrap().parse().unwrap()).unwrap();
+    assert_eq!(test_kill_process(ended), Err(Errno::SRCH), "and whether the maker of a lock is gone");
     for (what, outcome) in [
+        ("end another process", kind(kill_process(parent, Signal::TERM).map_err(io::Error::from))),
         ("read others' files", kind(fs::read(&secret))),
         ("by a link", kind(fs::read(at("link")))),
         ("list others' folders", kind(fs::read_dir("/etc"))),

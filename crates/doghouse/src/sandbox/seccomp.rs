@@ -175,6 +175,8 @@ const LIMITED: &[(c_long, &[&[Condition]])] = &[
     // A terminal is asked whether it is one, and sockets are made not to block.
     (libc::SYS_ioctl, &[&[is(1, libc::TCGETS)], &[is(1, libc::FIONBIO)], &[is(1, libc::FIOCLEX)]]),
     (libc::SYS_prctl, &[&[is(0, bits(libc::PR_SET_NAME))]]),
+    // Whether the maker of a lock is still there; no signal is sent.
+    (libc::SYS_kill, &[&[is(1, 0)]]),
     // Limits of its own.
     (libc::SYS_prlimit64, &[&[is(0, 0)]]),
 ];

@@ -5,12 +5,15 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     os::fd::{AsFd, OwnedFd},
-    path::Path,
     sync::LazyLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::{
+    fs::{AtFlags, Mode, OFlags},
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
 
 use crate::{disk, name};
 
@@ -106,7 +109,9 @@ fn maker(folder: impl AsFd, lock: &OsStr) -> Option<u32> {
 }
 
 fn has_ended(process: u32) -> bool {
-    !Path::new("/proc").join(process.to_string()).exists() && Path::new("/proc/self").exists()
+    // Not by looking into /proc, which may hide the processes of others (hidepid).
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+    process.is_some_and(|process| test_kill_process(process) == Err(Errno::SRCH))
 }
 
 /// What tells this run of this machine from every other; empty where it cannot be known.
@@ -131,6 +136,16 @@ mod tests {
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_to_string(folder.path().join("mbox.lock")).unwrap(), "1\n");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn who_is_at_work_is_told_from_who_has_ended() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert!(has_ended(child.id()));
+        assert!(!has_ended(std::process::id()));
+        assert!(!has_ended(1), "somebody else's");
+        assert!(!has_ended(0), "nobody's");
     }
 
     #[test]
