@@ -46,6 +46,11 @@ fn pages() -> BTreeSet<PathBuf> {
     pages
 }
 
+/// The operator's guide, all its pages together.
+fn guide() -> String {
+    files("docs/operators-guide", ".md").iter().map(read).collect()
+}
+
 /// A page's lines in its fenced blocks of a language, a text each; and its other lines.
 fn blocks<'a>(page: &'a str, language: &str) -> (Vec<String>, Vec<&'a str>) {
     let (mut blocks, mut others, mut fence) = (Vec::new(), Vec::new(), None);
@@ -351,7 +356,7 @@ fn events(source: &str) -> Vec<String> {
 
 #[test]
 fn every_event_of_the_log_is_in_the_operators_guide_and_the_other_way_round() {
-    let guide = read("docs/operators-guide.md");
+    let guide = guide();
     let levels = ["debug", "info", "warn", "error"];
     let told: BTreeSet<String> = rows(&guide)
         .filter(|row| levels.contains(&row[0].as_str()))
@@ -368,7 +373,7 @@ fn every_event_of_the_log_is_in_the_operators_guide_and_the_other_way_round() {
 
 #[test]
 fn every_metric_is_in_the_operators_guide_and_the_dashboards_name_no_other() {
-    let guide = read("docs/operators-guide.md");
+    let guide = guide();
     let cell = |row: Vec<String>| row[0].trim_matches('`').to_owned();
     let told: BTreeSet<String> =
         rows(&guide).map(cell).filter(|name| name.starts_with("doghouse_")).collect();

@@ -23,7 +23,7 @@ use crate::{
     wait_for,
 };
 
-const GUIDE: &str = include_str!("../../../../docs/operators-guide.md");
+const GUIDE: &str = include_str!("../../../../docs/operators-guide/delivery.md");
 
 /// How it delivers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -185,7 +185,7 @@ fn configuration(house: &House, port: u16, via: Via) -> (String, String) {
     let here = house.path().display();
     let blocks = |heading: &str| {
         let section =
-            GUIDE.split(&format!("### {heading}\n")).nth(1).unwrap().split("\n### ").next().unwrap();
+            GUIDE.split(&format!("\n## {heading}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
         section.split("```text\n").skip(1).map(|block| block.split("```").next().unwrap()).collect::<Vec<_>>()
     };
     let put = |text: &str, pairs: &[(&str, String)]| {
