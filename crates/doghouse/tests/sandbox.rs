@@ -8,7 +8,7 @@ use std::{
     fs, io,
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::{
-        fs::{chown, symlink},
+        fs::{PermissionsExt, chown, symlink},
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
@@ -276,6 +276,34 @@ fn root_opens_the_doors_and_another_user_serves() {
     daemon.signal(Signal::HUP);
     daemon.wait_for_log("configuration and users read again");
     assert!(daemon.stop().success());
+}
+
+#[test]
+fn root_checks_with_the_eyes_of_the_server_s_user() {
+    let Some((user, group)) = nobody() else { return };
+    let house = House::new();
+    let config = fs::read_to_string(house.config()).unwrap();
+    fs::write(house.config(), format!("user = 'nobody'\n{config}")).unwrap();
+    house.put("fido", "1700000000.a", b"woof\n");
+    chown(house.path(), Some(user), Some(group)).unwrap();
+    let check = || {
+        let output = house.command(&["check"]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let mode = |name: &str, mode| {
+        fs::set_permissions(house.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode("mail/fido/new", 0o700);
+    mode("users", 0o644);
+    let (code, said) = check();
+    assert!(said.contains("ok: the server becomes the user nobody"), "{said}");
+    assert!(said.contains("fault: user fido: "), "what root can open, the server cannot: {said}");
+    assert_eq!(code, Some(78));
+    mode("mail/fido/new", 0o755);
+    mode("doghouse.toml", 0o600);
+    let (_, said) = check();
+    assert!(!said.contains("fault: user"), "{said}");
+    assert!(said.contains("at a reload that user reads it again"), "{said}");
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path).or_exit(exit::CONFIG)?;
     let mut report = Report::default();
     report.good(format_args!("configuration {}; this is {}", path.display(), config.hostname));
+    sockets(&config, &mut report);
+    server_user(&config, path, &mut report);
     listeners(&config, &mut report);
     if let Some(accounts) = users(&config, &mut report) {
         shut(&config, &accounts, &mut report);
@@ -63,7 +65,8 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn listeners(config: &Config, report: &mut Report) {
+/// Tries to open the sockets, as whoever starts the server does.
+fn sockets(config: &Config, report: &mut Report) {
     for gate in gates(config) {
         let (endpoint, protocol) = (gate.endpoint.clone(), gate.protocol());
         match open(&endpoint) {
@@ -71,6 +74,11 @@ fn listeners(config: &Config, report: &mut Report) {
             Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
                 report.warning(format_args!(
                     "something listens on {endpoint} already; fine if it is this server"
+                ));
+            }
+            Err(source) if source.kind() == io::ErrorKind::PermissionDenied && config.user.is_some() => {
+                report.warning(format_args!(
+                    "{endpoint} was not tried; root opens it, or systemd's doghouse.socket: check as root"
                 ));
             }
             Err(source) => report.fault(StartError::Listen { endpoint, key: gate.key(), source }),
@@ -83,6 +91,32 @@ fn listeners(config: &Config, report: &mut Report) {
             ));
         }
     }
+}
+
+/// Becomes whom the server becomes, since it is that user's access that counts for the rest.
+fn server_user(config: &Config, path: &Path, report: &mut Report) {
+    let is_root = rustix::process::geteuid().is_root();
+    match &config.user {
+        Some(user) if is_root => {
+            if let Err(error) = sandbox::become_user(user, |_, _| Ok(())) {
+                return report.fault(error);
+            }
+            report.good(format_args!(
+                "the server becomes the user {user}; what follows is as that user sees it"
+            ));
+            if let Err(error) = Config::load(path) {
+                report.fault(format_args!("{error}; at a reload that user reads it again"));
+            }
+        }
+        Some(user) => report.good(format_args!("started as root, the server becomes the user {user}")),
+        None if is_root => {
+            report.warning("started as root, the server stays root; set user in the configuration");
+        }
+        None => {}
+    }
+}
+
+fn listeners(config: &Config, report: &mut Report) {
     for listener in &config.listeners {
         let address = &listener.endpoint;
         if let Some(pair) = &listener.tls {
@@ -115,13 +149,6 @@ fn listeners(config: &Config, report: &mut Report) {
 
 /// What the server may do once it serves.
 fn shut(config: &Config, accounts: &Accounts, report: &mut Report) {
-    match &config.user {
-        Some(user) => report.good(format_args!("started as root, the server becomes the user {user}")),
-        None if rustix::process::geteuid().is_root() => {
-            report.warning("started as root, the server stays root; set user in the configuration");
-        }
-        None => {}
-    }
     if config.sandbox {
         let (grant, calls) = (Grant::of(config, accounts), sandbox::calls());
         report.good(format_args!(
