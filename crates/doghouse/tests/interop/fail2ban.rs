@@ -53,6 +53,10 @@ fn fail2ban_finds_refused_logins_and_nothing_else() {
         let file = house.path().join("log");
         fs::write(&file, &log).unwrap();
         assert_eq!(matched(&file), (3, log.lines().count() - 3), "{log}");
+        let in_journal = |line| format!("2026-11-24T02:01:39.510283+00:00 dog-house doghouse[109]: {line}\n");
+        let journal: String = log.lines().map(in_journal).collect();
+        fs::write(house.path().join("journal"), &journal).unwrap();
+        assert_eq!(matched(&house.path().join("journal")), (3, log.lines().count() - 3), "{journal}");
         // The address is the client's own.
         let output = Command::new("fail2ban-regex")
             .args(["-o", "<ip>"])
