@@ -1,10 +1,13 @@
 //! The sockets of a configuration, opened before anything else: some need rights that the server then gives up.
 
-use std::{io, os::unix::fs::chown};
+use std::io;
 
 use tracing::warn;
 
-use super::{Gate, Handed, StartError, gates, open, sockets::Bound};
+use super::{
+    Gate, Handed, StartError, gates, open,
+    sockets::{Bound, give},
+};
 use crate::config::{Config, Endpoint};
 
 /// Sockets that are open, and that nobody serves yet.
@@ -34,9 +37,7 @@ impl Doors {
     /// Where the system refuses that.
     pub fn give_to(&self, user: u32, group: u32) -> io::Result<()> {
         self.bound.iter().try_for_each(|(gate, bound)| match (&gate.endpoint, bound) {
-            (Endpoint::Unix { path, .. }, Bound::Unix { file: Some(_), .. }) => {
-                chown(path, Some(user), Some(group))
-            }
+            (Endpoint::Unix { path, .. }, Bound::Unix { file: Some(_), .. }) => give(path, user, group),
             _ => Ok(()),
         })
     }

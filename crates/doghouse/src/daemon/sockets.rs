@@ -3,14 +3,20 @@
 use std::{
     fs, io,
     net::{self, SocketAddr},
-    os::unix::{
-        fs::{FileTypeExt, PermissionsExt},
-        net as unix,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::{
+            fs::{FileTypeExt, PermissionsExt},
+            net as unix,
+        },
     },
     path::{Path, PathBuf},
 };
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::{
+    fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid},
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt},
+};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::{config::Endpoint, peer::Peer, stream::Stream};
@@ -73,11 +79,37 @@ fn open_unix(path: &Path, mode: u32) -> io::Result<Bound> {
         // Whoever listened there is gone.
         fs::remove_file(path)?;
     }
-    let listener = unix::UnixListener::bind(path)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     let file = SocketFile(path.to_owned());
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-    listener.set_nonblocking(true)?;
-    Ok(Bound::Unix { listener, file: Some(file) })
+    set_mode(path, mode)?;
+    // Only now can anybody connect.
+    rustix::net::listen(&socket, QUEUE)?;
+    Ok(Bound::Unix { listener: socket.into(), file: Some(file) })
+}
+
+/// The socket at a path and nothing else: whoever can write in its folder may have put a link there since, and root
+/// would change what that leads to.
+fn itself(path: &Path) -> io::Result<OwnedFd> {
+    let there = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    match FileType::from_raw_mode(rustix::fs::fstat(&there)?.st_mode) {
+        FileType::Socket => Ok(there),
+        _ => Err(io::Error::other(format!("{} is no socket any more", path.display()))),
+    }
+}
+
+/// Sets the permissions of a socket.
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    let there = itself(path)?;
+    let there = format!("/proc/self/fd/{}", there.as_raw_fd());
+    fs::set_permissions(there, fs::Permissions::from_mode(mode))
+}
+
+/// Gives a socket to a user and a group.
+pub(super) fn give(path: &Path, user: u32, group: u32) -> io::Result<()> {
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+    Ok(rustix::fs::chownat(itself(path)?, "", Some(user), Some(group), AtFlags::EMPTY_PATH)?)
 }
 
 fn is_refused<T>(connected: io::Result<T>) -> bool {
@@ -116,5 +148,35 @@ impl Socket {
             }
             Self::Unix { listener, .. } => (Box::new(listener.accept().await?.0), Peer::Local),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_link_in_a_sockets_place_leads_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("x.sock"), folder.path().join("secret"));
+        fs::write(&target, "").unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+        let before = fs::metadata(&target).unwrap();
+        let _bound = open(&Endpoint::Unix { path: path.clone(), mode: 0o666 }).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o666);
+        let (own, others) = ((before.uid(), before.gid()), (before.uid() + 1, before.gid() + 1));
+        give(&path, own.0, own.1).unwrap();
+
+        fs::remove_file(&path).unwrap();
+        symlink(&target, &path).unwrap();
+        assert!(set_mode(&path, 0o666).is_err());
+        assert!(give(&path, others.0, others.1).is_err());
+        fs::remove_file(&path).unwrap();
+        fs::hard_link(&target, &path).unwrap();
+        assert!(give(&path, own.0, own.1).is_err(), "it is no socket");
+        let after = fs::metadata(&target).unwrap();
+        assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
     }
 }
