@@ -54,6 +54,9 @@ const NOTES: Duration = Duration::from_mins(1);
 /// How many may ask at once how the server is.
 const WATCHERS: usize = 32;
 
+/// How many commands of the operator's may ask at once.
+const COMMANDS: usize = 16;
+
 /// How many who are turned away may take their time for it.
 const LEAVING: usize = 64;
 
@@ -61,7 +64,7 @@ const LEAVING: usize = 64;
 const DESCRIPTORS: u64 = 4;
 
 /// Descriptors for everything else: listeners, logs, those who watch, and connections that are turned away.
-const SPARE: u64 = 128;
+const SPARE: u64 = 144;
 
 /// Why a server does not start, or does not take a new configuration.
 #[derive(Debug, thiserror::Error)]
@@ -130,8 +133,10 @@ struct Shared {
     loaded: RwLock<Arc<Loaded>>,
     places: Arc<Semaphore>,
     mail_places: Arc<Semaphore>,
-    /// For those who watch.
+    /// For those who watch by HTTP.
     watch_places: Arc<Semaphore>,
+    /// For the operator's commands: those who watch need no leave, and could take all.
+    admin_places: Arc<Semaphore>,
     /// For those who are turned away.
     leaving: Semaphore,
     guard: Guard,
@@ -175,6 +180,7 @@ impl Daemon {
             places: Arc::new(Semaphore::new(affordable(sessions, reserved))),
             mail_places: Arc::new(Semaphore::new(mail_sessions.min(Semaphore::MAX_PERMITS))),
             watch_places: Arc::new(Semaphore::new(WATCHERS)),
+            admin_places: Arc::new(Semaphore::new(COMMANDS)),
             leaving: Semaphore::new(LEAVING),
             guard: Guard::default(),
             watch: Arc::default(),

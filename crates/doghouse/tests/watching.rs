@@ -6,7 +6,7 @@ mod common;
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     net::TcpStream,
     os::{
         linux::net::SocketAddrExt,
@@ -24,6 +24,7 @@ use std::{
 use common::{
     Daemon, House,
     figures::{get, value},
+    patient,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -185,6 +186,18 @@ fn how_much_is_logged_can_be_changed_while_it_runs() {
     let (code, said) = fails(&house, &["log-level", "woof"]);
     assert_eq!((code, said.contains("\"woof\" is no level; write error, warn")), (65, true), "{said}");
     assert_eq!(run(&house, &["log-level", "--json"]).trim(), "{\n  \"level\": \"doghouse=debug\"\n}");
+}
+
+/// Whoever reaches the metrics, which nobody logs in to.
+#[test]
+fn those_who_hold_connections_for_metrics_keep_the_operator_from_nothing() {
+    let house = house();
+    let daemon = house.serve();
+    let _held: Vec<_> = (0..32).map(|_| TcpStream::connect(daemon.listens("HTTP")).unwrap()).collect();
+    let mut one_more = patient(TcpStream::connect(daemon.listens("HTTP")).unwrap());
+    assert_eq!(one_more.read(&mut [0; 1]).unwrap(), 0, "there is no place for it");
+    daemon.connect().log_in();
+    assert!(run(&house, &["who"]).starts_with("SESSION"));
 }
 
 #[test]

@@ -78,8 +78,12 @@ pub(super) async fn answer_the_door(
             }
             Service::Mail(protocol) => take_in(stream, client, protocol, shared, phase),
             Service::Metrics | Service::Admin => {
+                let places = match gate.service {
+                    Service::Admin => &shared.admin_places,
+                    _ => &shared.watch_places,
+                };
                 // Who finds no place may ask again.
-                let Ok(place) = Arc::clone(&shared.watch_places).try_acquire_owned() else { continue };
+                let Ok(place) = Arc::clone(places).try_acquire_owned() else { continue };
                 let watch = Arc::clone(&shared.watch);
                 tokio::spawn(async move {
                     let _place = place;
