@@ -11,7 +11,7 @@ use std::{
 };
 
 use common::{
-    House,
+    Client, Daemon, House,
     figures::{private_memory, raise_the_limit_of_open_files},
 };
 use pop2::{
@@ -215,6 +215,33 @@ fn a_slow_reader_of_a_long_message_is_not_cut_off() {
     }
     client.octets(left);
     assert_eq!(client.say("ACKS"), "=0 characters: no message to read");
+}
+
+/// Four descriptors a session, and 144 for all else: there is always one to turn others away with.
+#[test]
+fn no_more_sessions_are_taken_than_there_are_descriptors_for() {
+    let house = House::new();
+    house.put("fido", "1700000000.a", b"woof\n");
+    let serve = house.command(&["serve"]);
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -n 184; exec \"$0\" \"$@\""]).arg(serve.get_program()).args(serve.get_args());
+    let daemon = Daemon::start(limited);
+    daemon.wait_for_log(
+        "the limit of open files allows fewer sessions; raise it (LimitNOFILE) wanted=2000 sessions=10",
+    );
+    let mut sessions: Vec<Client> = (0..10).map(|_| daemon.connect()).collect();
+    for client in &mut sessions {
+        assert_eq!(client.log_in(), "#1 messages for you");
+        client.say("READ");
+    }
+    for _ in 0..20 {
+        assert_eq!(daemon.connect().line(), "- too many sessions; try again later");
+    }
+    for client in &mut sessions {
+        client.send(b"RETR\r\n");
+        assert_eq!(client.octets(6), b"woof\r\n");
+    }
+    assert!(!daemon.log().contains("ERROR"), "{}", daemon.log());
 }
 
 #[test]

@@ -57,6 +57,59 @@ fn mail_is_fetched_over_both_versions_of_tls() {
     assert!(!daemon.log().contains("bone"));
 }
 
+/// Else whoever sits between could put commands of his own before those of the client.
+#[test]
+fn nothing_that_comes_in_clear_before_tls_is_heard() {
+    let house = tls_house();
+    let daemon = house.serve();
+    for before in [Vec::new(), header(1, "198.51.100.9:4000", false), header(2, "198.51.100.9:4000", true)] {
+        // From the proxy where there is a header.
+        let mut client =
+            Client::over(connect_from(if before.is_empty() { 1 } else { 2 }, daemon.address).unwrap());
+        client.send(&[&before[..], b"HELO fido bone\r\nREAD\r\n"].concat());
+        let heard = client.end();
+        assert!(!heard.contains(&b'#') && !heard.contains(&b'+'), "{}", heard.escape_ascii());
+    }
+    daemon.wait_for_log("no session session=3 ");
+    let log = daemon.log();
+    assert!(log.matches("error=no TLS: ").count() == 3 && !log.contains("logged in"), "{log}");
+}
+
+/// The first octets of a client that knows TLS up to a version and, for that version, all that the server wants.
+fn hello(minor: u8) -> Vec<u8> {
+    let mut hello = vec![3, minor];
+    hello.extend([7; 32]);
+    // No session; ECDHE with ECDSA and AES, as of 1.0 and as of 1.2; no compression.
+    hello.extend([0, 0, 4, 0xc0, 0x0a, 0xc0, 0x2b, 1, 0]);
+    // Groups, their form, and signatures with P-256.
+    let extensions: [&[u8]; 3] =
+        [&[0, 10, 0, 4, 0, 2, 0, 23], &[0, 11, 0, 2, 1, 0], &[0, 13, 0, 4, 0, 2, 4, 3]];
+    let extensions = extensions.concat();
+    hello.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
+    hello.extend(extensions);
+    let length = u16::try_from(hello.len()).unwrap();
+    let handshake = [&[1, 0][..], &length.to_be_bytes(), &hello].concat();
+    [&[22, 3, 1][..], &(length + 4).to_be_bytes(), &handshake].concat()
+}
+
+#[test]
+fn tls_of_another_age_is_refused() {
+    const VERSION: [u8; 2] = [2, 70]; // fatal, protocol_version (RFC 8446, 6)
+    let house = tls_house();
+    let daemon = house.serve();
+    let answer = |minor: u8| {
+        let mut stream = connect_from(1, daemon.address).unwrap();
+        stream.write_all(&hello(minor)).unwrap();
+        let mut record = [0; 7];
+        stream.read_exact(&mut record).unwrap();
+        (record[0], [record[5], record[6]])
+    };
+    for old in [0, 1, 2] {
+        assert_eq!(answer(old), (21, VERSION), "3.{old}");
+    }
+    assert_eq!(answer(3).0, 22, "the same hello with 1.2 is answered");
+}
+
 #[test]
 fn openssl_and_we_understand_each_other() {
     let Ok(version) = Command::new("openssl").arg("version").output() else {
@@ -145,6 +198,21 @@ fn a_socket_in_the_file_system_takes_passwords_and_obeys_its_permissions() {
     assert_eq!(client.log_in(), "#1 messages for you");
     assert_eq!(client.say("QUIT"), "+ OK, bye");
     daemon.wait_for_log("logged in session=1 rip=local user=\"fido\"");
+}
+
+/// By a server that has shut itself off.
+#[test]
+fn a_reload_opens_a_socket_in_the_file_system_with_its_permissions() {
+    let house = House::with_config("[[listener]]\nsocket = 'one.sock'\n");
+    let daemon = house.serve_elsewhere();
+    let config = fs::read_to_string(house.config()).unwrap();
+    fs::write(house.config(), format!("{config}[[listener]]\nsocket = 'two.sock'\nmode = '0666'\n")).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("configuration and users read again");
+    let mode = |name: &str| fs::metadata(house.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("one.sock"), mode("two.sock")), (0o660, 0o666));
+    let mut client = Client::over(UnixStream::connect(house.path().join("two.sock")).unwrap());
+    assert!(client.log_in().starts_with("#0"));
 }
 
 /// What a proxy says of whom it comes, in both versions of its protocol.

@@ -186,6 +186,31 @@ fn check_says_everything_that_is_wrong_in_one_go() {
 }
 
 #[test]
+fn check_warns_of_what_is_open_to_everybody() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::with_config(
+        "[[listener]]\naddress = '127.0.0.1:0'\ncleartext_from = ['0.0.0.0/0']\nproxy_from = ['::/0']\n[[lmtp]]\naddress = '0.0.0.0:0'\n",
+    );
+    let config = fs::read_to_string(house.config()).unwrap();
+    fs::write(house.config(), format!("sandbox = false\n{config}")).unwrap();
+    fs::set_permissions(house.path().join("users"), fs::Permissions::from_mode(0o604)).unwrap();
+    let output = house.command(&["check"]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for warning in [
+        "/users can be used by everybody on this machine; chmod o-rwx ",
+        "cleartext_from 0.0.0.0/0 takes passwords in clear from anywhere",
+        "proxy_from ::/0 lets anybody say where they come from",
+        "LMTP is for this machine's own MTA",
+        "the server does not shut itself off from what it does not need",
+    ] {
+        assert!(
+            said.lines().any(|line| line.starts_with("warning: ") && line.contains(warning)),
+            "no {warning:?} in {said}"
+        );
+    }
+}
+
+#[test]
 fn serve_does_not_start_with_what_is_wrong_and_says_what() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let house = House::new();

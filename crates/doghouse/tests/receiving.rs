@@ -430,6 +430,51 @@ fn too_many_at_once_are_told_to_come_later() {
 }
 
 #[test]
+fn whoever_falls_silent_is_left_and_half_a_message_is_none() {
+    let house = house("\n[limits]\nmail_idle_seconds = 1\n");
+    let daemon = house.serve();
+    let mut silent = Sender::connect(&daemon, "SMTP");
+    let mut half = Sender::connect(&daemon, "SMTP");
+    half.say("EHLO x");
+    half.begin(&["fido"]);
+    half.send(b"Subject: half\r\n\r\nwoof\r\n");
+    for sender in [&mut silent, &mut half] {
+        assert!(sender.hear().starts_with("421 4.3.2 "));
+        assert!(sender.is_closed());
+    }
+    // Who breaks off has sent no message either.
+    let mut broken = Sender::connect(&daemon, "SMTP");
+    broken.say("EHLO x");
+    broken.begin(&["fido"]);
+    broken.send(b"Subject: half\r\n\r\nwoof\r\n.");
+    drop(broken);
+    daemon.wait_for_log("delivery session ended session=3 ");
+    assert_eq!(mail(&house, "fido").len(), 0);
+}
+
+/// What a sender chooses stands in the trace fields, and can be no field of its own there.
+#[test]
+fn what_a_sender_calls_itself_forges_no_field() {
+    let house = house("");
+    let daemon = house.serve();
+    let mut sender = Sender::connect(&daemon, "SMTP");
+    sender.expect("EHLO x\x1b[2J\x0b\x0cX-Forged:\u{9b}y", "250");
+    for from in ["a\x1b[2J@b", "\"a\x0bX-Forged: y\"@b", "a\u{9b}@b", "\"a>\tX-Forged: y\"@b"] {
+        let reply = sender.say(&format!("MAIL FROM:<{from}>"));
+        assert!(reply.starts_with('5'), "{from:?}: {reply}");
+    }
+    sender.begin(&["fido"]);
+    sender.send(b"X-Own: 1\r\n\r\n.\r\n");
+    assert!(sender.hear().starts_with("250 "));
+    let message = mail(&house, "fido").remove(0);
+    let (trace, _) = message.split_once("X-Own: 1\n").unwrap();
+    let fields: Vec<&str> = trace.lines().filter(|line| !line.starts_with('\t')).collect();
+    assert_eq!(fields.len(), 2, "{trace}");
+    assert!(fields[0] == "Return-Path: <rex@elsewhere.example>" && fields[1].starts_with("Received: from x"));
+    assert!(!trace.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')), "{trace:?}");
+}
+
+#[test]
 fn a_stop_and_a_reload_leave_nothing_half_delivered() {
     let house = house("");
     let daemon = house.serve();

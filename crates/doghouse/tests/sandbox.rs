@@ -130,6 +130,22 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
     println!("all of it was tried");
 }
 
+/// What the kernel then refuses to others is the kernel's: here it is asked whether it will.
+#[test]
+fn no_other_process_of_the_same_user_looks_into_the_memory() {
+    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+    let test = "no_other_process_of_the_same_user_looks_into_the_memory";
+    if std::env::var_os(INSIDE).is_none() {
+        assert!(inside(test, Path::new("/")).contains("it was asked"));
+        return;
+    }
+    assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::Dumpable);
+    sandbox::keep_memory_private().unwrap();
+    assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    assert_eq!(getrlimit(Resource::Core).maximum, Some(0), "nor is a core file written");
+    println!("it was asked");
+}
+
 #[test]
 fn what_a_configuration_needs_is_granted_and_nothing_beside_it() {
     let folder = elsewhere();
