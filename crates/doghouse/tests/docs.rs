@@ -42,7 +42,7 @@ fn files(folder: &str, end: &str) -> BTreeSet<PathBuf> {
 /// The book's pages, and the documents beside it.
 fn pages() -> BTreeSet<PathBuf> {
     let mut pages = files("docs", ".md");
-    pages.extend(["README.md", "CHANGELOG.md"].map(PathBuf::from));
+    pages.extend(["README.md", "CHANGELOG.md", "SECURITY.md"].map(PathBuf::from));
     pages
 }
 
@@ -202,6 +202,65 @@ fn every_test_of_a_decision_is_linked_from_it() {
         }
     }
     assert!(unlinked.is_empty(), "link these in docs/decisions.md, each in its number: {unlinked:#?}");
+}
+
+/// The functions of a source file that run as tests: those that are marked, in a `proptest!` too, and the cases of the
+/// battery, which marks them for each store.
+fn tests_of(source: &str) -> BTreeSet<&str> {
+    let (mut tests, mut is_marked, mut in_battery) = (BTreeSet::new(), false, false);
+    for line in source.lines().map(str::trim) {
+        in_battery = line == "battery! {" || (in_battery && line != "}");
+        if in_battery && is_function(line) {
+            tests.insert(line);
+        }
+        let marks = line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        if let Some((before, after)) = line.split_once("fn ")
+            && is_marked
+            && before.split_whitespace().all(|word| ["async", "pub"].contains(&word))
+        {
+            tests.extend(after.split(['(', '<']).next());
+        }
+        // Other attributes and comments may stand between the mark and the function.
+        is_marked = marks || (is_marked && (line.starts_with("#[") || line.starts_with("//")));
+    }
+    tests
+}
+
+/// Whether a link from the root leads to something that is tried by the test suite: a dialogue, a fuzz target or a test.
+fn leads_to_a_test(said: &str, target: &str) -> bool {
+    let name = said.trim_matches('`');
+    match Path::new(target).parent().and_then(Path::to_str) {
+        Some("crates/doghouse/tests/dialogues") => target.ends_with(&format!("/{name}")),
+        Some("fuzz/src/targets") => {
+            read("fuzz/src/lib.rs").contains(&format!("(\"{name}\", {name})"))
+                && read(target).contains(&format!("pub fn {name}("))
+        }
+        _ => {
+            Path::new(target).extension().is_some_and(|end| end == "rs")
+                && tests_of(&read(target)).contains(name)
+        }
+    }
+}
+
+#[test]
+fn every_threat_names_a_test() {
+    let page = read("SECURITY.md");
+    let model = page.split_once("\n## Threat model\n").unwrap().1.split("\n## ").next().unwrap();
+    let (mut met, mut without) = (0, Vec::new());
+    let lines: Vec<&str> = model.lines().collect();
+    for pair in lines.windows(2).filter(|pair| pair[0].starts_with("| ") && !pair[1].starts_with("|---")) {
+        met += 1;
+        let line = pair[0];
+        let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
+        let [_threat, _defence, tests] = cells[..] else { panic!("three cells: {line}") };
+        let tests = links(tests);
+        // All of them, so that no link looks like a test's and is none.
+        if tests.is_empty() || !tests.iter().all(|(said, target)| leads_to_a_test(said, target)) {
+            without.push(line);
+        }
+    }
+    assert!(met >= 100, "where are the rows? {met}");
+    assert!(without.is_empty(), "without a test, or with a link that leads to none: {without:#?}");
 }
 
 /// The keys of the configuration as its source has them, each with its table.
@@ -437,4 +496,37 @@ fn every_dependency_has_its_line_with_its_version() {
     }
     let used: BTreeSet<String> = used.difference(&own).cloned().collect();
     assert_eq!(told, used, "docs/dependencies.md on the left, the manifests on the right");
+}
+
+/// What SECURITY.md says of where code may come from, and of what it may do to memory.
+#[test]
+fn all_code_is_safe_or_from_the_registry_and_locked() {
+    let table = |path: &Path| -> toml::Table { toml::from_str(&read(path)).unwrap() };
+    let root = table(Path::new("Cargo.toml"));
+    assert_eq!(root["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+    let manifests = ["crates", "fuzz", "bench"].into_iter().flat_map(|folder| files(folder, "Cargo.toml"));
+    let manifests: BTreeSet<PathBuf> = manifests.collect();
+    assert!(manifests.len() >= 6, "{manifests:?}");
+    for manifest in &manifests {
+        let lints = table(manifest)["lints"]["workspace"].as_bool();
+        assert_eq!(lints, Some(true), "{} does without the lints", manifest.display());
+    }
+    let lock = table(Path::new("Cargo.lock"));
+    let packages = lock["package"].as_array().unwrap();
+    let ours = packages.iter().filter(|package| package.get("source").is_none()).count();
+    assert_eq!(ours, manifests.len(), "what has no source is a crate of this repository");
+    for package in packages.iter().filter_map(toml::Value::as_table) {
+        let Some(source) = package.get("source") else { continue };
+        let name = &package["name"];
+        let registry = "registry+https://github.com/rust-lang/crates.io-index";
+        assert_eq!(source.as_str(), Some(registry), "{name}");
+        assert!(package["checksum"].as_str().is_some_and(|sum| sum.len() == 64), "{name}");
+    }
+    let deny = table(Path::new("deny.toml"));
+    for key in ["unknown-registry", "unknown-git"] {
+        assert_eq!(deny["sources"][key].as_str(), Some("deny"), "{key}");
+    }
+    for package in deny["bans"]["deny"].as_array().unwrap() {
+        assert!(packages.iter().all(|locked| locked["name"] != *package), "{package} is banned");
+    }
 }
