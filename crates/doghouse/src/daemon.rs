@@ -24,9 +24,9 @@ use crate::{
     config::{Config, Endpoint},
     guard::Guard,
     house::{self, Doghouse},
+    phase::Phase,
     recipients::AliasesError,
     sandbox::Grant,
-    session::Phase,
     watch::Watch,
 };
 
@@ -254,7 +254,7 @@ impl Daemon {
             // Its socket is closed once it has ended.
             let _ = opened.task.await;
         }
-        self.phase.send_replace(Phase::Draining);
+        self.phase.send_replace(Phase::draining());
         if timeout(patience, self.phase.closed()).await.is_err() {
             warn!(sessions = self.phase.receiver_count(), "time is up for the sessions that are left");
             self.phase.send_replace(Phase::Closing);

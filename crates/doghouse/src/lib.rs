@@ -1,7 +1,7 @@
 //! A mailbox server that speaks POP2 (RFC 937).
 //!
 //! - [`config`], [`accounts`]: what the operator has written.
-//! - [`daemon`]: listeners, reload, shutdown. [`session`]: one client's story, over a [`stream`], of whom
+//! - [`daemon`]: listeners, reload, shutdown, by [`phase`]s. [`session`]: one client's story, over a [`stream`], of whom
 //!   [`peer`] tells. [`house`]: what joins the two to accounts and mail.
 //! - [`sandbox`]: what the process may still do once it serves.
 //! - [`guard`]: how many there are, and how quickly passwords can be guessed.
@@ -21,6 +21,7 @@ pub mod guard;
 pub mod house;
 pub mod logging;
 pub mod peer;
+pub mod phase;
 pub mod quota;
 pub mod recipients;
 pub mod sandbox;

@@ -17,6 +17,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     house::{Admitted, House},
     peer::Peer,
+    phase::{Phase, closing, closing_to_strangers},
     stream::{LINGER, Stream, take_leave, untaken},
     watch::{
         Seen,
@@ -33,17 +34,6 @@ const KEPT: usize = 8 * 1024;
 const KICKED: &str = "the operator has ended this session; nothing was deleted";
 
 const GOING_DOWN: &str = "the mailbox server is going down; nothing was deleted, try again later";
-
-/// Whether sessions may go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// The house is open.
-    Open,
-    /// Who has logged in may finish.
-    Draining,
-    /// Time is up.
-    Closing,
-}
 
 /// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +128,7 @@ where
                 break;
             }
         }
+        self.seen.heard_all(self.account.is_none());
         let Sent { messages, octets, deleted, kept } = self.sent;
         let fault = self.server.fault();
         info!(session = self.id, rip = %self.client, user = ?self.user(), messages, octets, deleted, kept, fault, "session ended");
@@ -423,13 +414,7 @@ where
 
 /// Waits until this session has to stop, and returns why.
 async fn stop_for(phase: &mut watch::Receiver<Phase>, seen: &Seen, logged_in: bool) -> &'static str {
-    let stops = |phase: &Phase| *phase == Phase::Closing || (*phase == Phase::Draining && !logged_in);
-    let closed = async {
-        if phase.wait_for(stops).await.is_err() {
-            // Nobody is left who could close the house.
-            std::future::pending::<()>().await;
-        }
-    };
+    let closed = async { if logged_in { closing(phase).await } else { closing_to_strangers(phase).await } };
     tokio::select! {
         () = closed => GOING_DOWN,
         () = seen.kicked() => KICKED,

@@ -286,6 +286,10 @@ fn a_proxy_header_comes_before_tls() {
     let mut client = tls(stream, &house.path().join("one.crt"), &TLS13);
     assert_eq!(client.log_in(), "#0 messages for you");
     daemon.wait_for_log("logged in session=1 rip=198.51.100.9 user=\"fido\"");
+    let mut stream = connect_from(2, daemon.address).unwrap();
+    stream.write_all(&header(2, "198.51.100.9:4001", false)).unwrap();
+    stream.write_all(b"HELO fido bone\r\n").unwrap();
+    daemon.wait_for_log("no session session=2 rip=198.51.100.9 ");
 }
 
 #[test]

@@ -254,9 +254,14 @@ fn sigterm_lets_sessions_finish_and_takes_no_new_ones() {
     let daemon = house.serve();
     let mut waiting = daemon.connect();
     waiting.line();
+    let mut late = daemon.connect();
+    late.line();
     let mut working = daemon.connect();
     assert_eq!(working.log_in(), "#1 messages for you");
     daemon.signal(Signal::TERM);
+    daemon.wait_for_log("stopping; sessions at work may finish");
+    assert_eq!(late.say("HELO fido bone"), "#1 messages for you", "it had connected before");
+    assert_eq!(late.say("QUIT"), "+ OK, bye");
     assert!(waiting.line().starts_with("- the mailbox server is going down"), "nobody has logged in there");
     assert_eq!(working.say("READ"), "=6 characters in message 1");
     working.send(b"RETR\r\n");

@@ -9,7 +9,8 @@ use std::{
 use doghouse::{
     house::{Admitted, House, Refusal},
     peer::Peer,
-    session::{Phase, Session},
+    phase::Phase,
+    session::Session,
     watch::Watch,
 };
 use pop2::{
@@ -167,7 +168,7 @@ async fn speak(
             }
             tokio::task::yield_now().await;
             if number == usize::from(closing) {
-                house.send_replace(Phase::Draining);
+                house.send_replace(Phase::draining());
                 tokio::task::yield_now().await;
                 house.send_replace(Phase::Closing);
             }

@@ -22,7 +22,8 @@ use crate::{
     config::Endpoint,
     house::Door,
     peer::Peer,
-    session::{Phase, Session},
+    phase::{Phase, closing_to_strangers},
+    session::Session,
     smtp::{self, machine::Protocol},
     stream::{Stream, take_leave},
     watch::{
@@ -100,7 +101,7 @@ pub(super) async fn answer_the_door(
 /// A session in which mail is fetched.
 async fn fetch(
     stream: Box<dyn Stream>,
-    Client { session, peer, opened }: Client,
+    Client { session, mut peer, opened }: Client,
     endpoint: &Endpoint,
     shared: &Shared,
     mut phase: watch::Receiver<Phase>,
@@ -117,6 +118,7 @@ async fn fetch(
     let tls = loaded.tls.get(endpoint);
     let come_in = async {
         let entered = enter(stream, peer, listener).await?;
+        peer = entered.peer;
         // Before TLS: else one address could keep all places waiting for its handshakes.
         let Some(one) = shared.guard.fetching.take(&entered.peer.block(), config.limits.sessions_per_address)
         else {
@@ -130,11 +132,11 @@ async fn fetch(
     };
     let entered: Result<Result<_, EntryError>, _> = tokio::select! {
         entered = timeout_at(until, come_in) => entered,
-        _ = phase.wait_for(|phase| *phase != Phase::Open) => return,
+        () = closing_to_strangers(&mut phase) => return,
     };
-    let (Entered { stream, peer, hidden }, _one) = match entered {
+    let (Entered { stream, hidden, .. }, _one) = match entered {
         Ok(Ok(Ok(entered))) => entered,
-        Ok(Ok(Err(Entered { stream, peer, .. }))) => {
+        Ok(Ok(Err(Entered { stream, .. }))) => {
             shared.watch.metrics().hit(Hit::SessionsPerAddress);
             warn!(rip = %peer, "too many sessions from one address");
             if tls.is_none() {

@@ -20,8 +20,8 @@ use super::{
 use crate::{
     house::PostOffice,
     peer::Peer,
+    phase::{Phase, draining},
     recipients::Target,
-    session::Phase,
     stream::{LINGER, take_leave},
     watch::{
         Seen,
@@ -121,7 +121,7 @@ where
         let read = tokio::select! {
             biased;
             read = timeout(self.idle, self.stream.read(&mut piece)) => read,
-            () = going_down(&mut self.phase) => {
+            _ = draining(&mut self.phase) => {
                 self.machine.interrupted("the server is going down; try again later");
                 return Ok(());
             }
@@ -262,12 +262,5 @@ where
     fn broken(&self, error: &io::Error) -> Gone {
         info!(session = self.id, rip = %self.client, %error, "connection broken");
         Gone
-    }
-}
-
-/// Waits until the house closes. A message that is coming in was not confirmed, so its sender keeps it.
-async fn going_down(phase: &mut watch::Receiver<Phase>) {
-    if phase.wait_for(|phase| *phase != Phase::Open).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }

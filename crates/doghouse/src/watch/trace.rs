@@ -63,13 +63,10 @@ impl Trace {
 }
 
 impl Seen {
-    /// The client has said something. Before the login a line may hold a password, whatever it is meant to be: of
-    /// such a line only the verb, and a user behind HELO, are shown.
+    /// The client has said something, which is shown once its line is whole. Before the login a line may hold a
+    /// password, whatever it is meant to be: of such a line only the verb, and a user behind HELO, are shown. The same
+    /// holds of a second HELO.
     pub fn heard(&mut self, octets: &[u8], before_login: bool) {
-        if !before_login {
-            self.unfinished.clear();
-            return self.tell(By::Client, || octets.escape_ascii().to_string());
-        }
         if !self.is_traced() {
             self.unfinished.clear();
             self.is_unseen = octets.last().map_or(self.is_unseen, |last| *last != b'\n');
@@ -84,10 +81,22 @@ impl Seen {
             let is_whole = *octet == b'\n';
             if is_whole || self.unfinished.len() >= LONGEST {
                 self.is_unseen = !is_whole;
-                let line = std::mem::take(&mut self.unfinished);
-                self.tell(By::Client, || masked(&line));
+                self.show(before_login);
             }
         }
+    }
+
+    /// The client says no more: what it has not ended is shown as it is.
+    pub fn heard_all(&mut self, before_login: bool) {
+        if !self.unfinished.is_empty() {
+            self.show(before_login);
+        }
+    }
+
+    fn show(&mut self, before_login: bool) {
+        let line = std::mem::take(&mut self.unfinished);
+        let hides = before_login || line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"HELO"));
+        self.tell(By::Client, || if hides { masked(&line) } else { line.escape_ascii().to_string() });
     }
 
     /// The server has said something that is not mail.
@@ -182,6 +191,12 @@ mod tests {
         seen.heard(b"bone\r\nQUIT\r\n", true);
         assert!(all.next().await.unwrap().unwrap().said.starts_with("xxx"));
         assert_eq!(all.next().await.unwrap().unwrap().said, "QUIT\\r\\n");
+        // A login in the wrong place shows no password either, nor does what is never ended.
+        seen.heard(b"READ 1\r\nHELO fido bone\r\nhelo fido b", false);
+        seen.heard_all(false);
+        for shown in ["READ 1\\r\\n", "HELO fido ***\\r\\n", "helo fido ***"] {
+            assert_eq!(all.next().await.unwrap().unwrap().said, shown);
+        }
         drop((seen, watch));
         assert!(other.next().await.is_none());
     }
