@@ -198,10 +198,7 @@ fn configuration(house: &House, port: u16, via: Via) -> (String, String) {
         blocks("Postfix")[0],
         &[
             ("user=doghouse:doghouse", "user=nobody:nogroup".to_owned()),
-            (
-                "/usr/local/bin/doghouse deliver",
-                format!("{here}/doghouse deliver --config {here}/doghouse.toml"),
-            ),
+            ("/usr/bin/doghouse deliver", format!("{here}/doghouse deliver --config {here}/doghouse.toml")),
         ],
     );
     let domain = match via {
