@@ -118,8 +118,8 @@ impl<'a> Journal<'a> {
             return Ok(());
         };
         let status = rustix::fs::fstat(file).map_err(|error| fail(error.into()))?;
-        let same_file = (status.st_dev, status.st_ino) == (record.device, record.inode);
-        let known = same_file && witness(file, before(record.start)).map_err(&fail)? == record.before;
+        let known = status.st_ino == record.inode
+            && witness(file, before(record.start)).map_err(&fail)? == record.before;
         match record.change {
             _ if !known => self.set_aside(),
             Change::Append => self.recover_append(file, &record, &journal),
@@ -291,7 +291,6 @@ impl Record {
         let old_end = u64::try_from(status.st_size).unwrap_or_default();
         Ok(Self {
             change,
-            device: status.st_dev,
             inode: status.st_ino,
             start,
             length: new_end - start,

@@ -10,7 +10,8 @@ const MAGIC: &[u8; 16] = b"doghouse journal";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) change: Change,
-    pub(super) device: u64,
+    /// The file's. The number of its device may be another after the machine is started again, which is when a journal
+    /// is needed most.
     pub(super) inode: u64,
     /// Where the change begins.
     pub(super) start: u64,
@@ -34,7 +35,7 @@ pub(super) enum Change {
 
 impl Record {
     /// How long it is in a journal; the octets follow.
-    pub(super) const SIZE: u64 = 16 + 10 * 8;
+    pub(super) const SIZE: u64 = 16 + 9 * 8;
 
     /// Where what the file gets will end.
     pub(super) fn end(&self) -> u64 {
@@ -51,9 +52,9 @@ impl Record {
             Change::Append => 1,
             Change::Rewrite => 2,
         };
-        let Self { device, inode, start, length, old_end, before, behind, octets, .. } = self;
+        let Self { inode, start, length, old_end, before, behind, octets, .. } = self;
         let mut all = MAGIC.to_vec();
-        for number in [change, device, inode, start, length, old_end, before, behind, octets] {
+        for number in [change, inode, start, length, old_end, before, behind, octets] {
             all.extend_from_slice(&number.to_le_bytes());
         }
         all.extend_from_slice(&xxh3_64(&all).to_le_bytes());
@@ -76,7 +77,6 @@ impl Record {
         let mut next = || numbers.next();
         Some(Self {
             change,
-            device: next()?,
             inode: next()?,
             start: next()?,
             length: next()?,
@@ -97,14 +97,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_record_is_read_back_and_nothing_else_is_one(
-            numbers: [u64; 8],
+            numbers: [u64; 7],
             append: bool,
-            at in 0_usize..96,
+            at in 0_usize..88,
             bit in 0_u8..8,
         ) {
-            let [device, inode, start, length, old_end, before, behind, octets] = numbers;
+            let [inode, start, length, old_end, before, behind, octets] = numbers;
             let change = if append { Change::Append } else { Change::Rewrite };
-            let record = Record { change, device, inode, start, length, old_end, before, behind, octets };
+            let record = Record { change, inode, start, length, old_end, before, behind, octets };
             let mut written = record.to_octets();
             prop_assert_eq!(written.len() as u64, Record::SIZE);
             prop_assert_eq!(Record::from_octets(&written), Some(record));
