@@ -67,6 +67,7 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
 
 /// Tries to open the sockets, as whoever starts the server does.
 fn sockets(config: &Config, report: &mut Report) {
+    let root_starts_it = config.user.is_some() && !rustix::process::geteuid().is_root();
     for gate in gates(config) {
         let (endpoint, protocol) = (gate.endpoint.clone(), gate.protocol());
         match open(&endpoint) {
@@ -76,7 +77,7 @@ fn sockets(config: &Config, report: &mut Report) {
                     "something listens on {endpoint} already; fine if it is this server"
                 ));
             }
-            Err(source) if source.kind() == io::ErrorKind::PermissionDenied && config.user.is_some() => {
+            Err(source) if root_starts_it && source.kind() == io::ErrorKind::PermissionDenied => {
                 report.warning(format_args!(
                     "{endpoint} was not tried; root opens it, or systemd's doghouse.socket: check as root"
                 ));

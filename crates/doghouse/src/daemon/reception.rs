@@ -7,7 +7,7 @@ use std::{
 
 use pop2::{Reply, server::Settings};
 use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{sleep, timeout_at},
 };
 use tracing::{error, info, warn};
@@ -78,23 +78,25 @@ pub(super) async fn answer_the_door(
                 tokio::spawn(async move { fetch(stream, client, &endpoint, &shared, phase, place).await });
             }
             Service::Mail(protocol) => take_in(stream, client, protocol, shared, phase),
-            Service::Metrics | Service::Admin => {
-                let places = match gate.service {
-                    Service::Admin => &shared.admin_places,
-                    _ => &shared.watch_places,
-                };
-                // Who finds no place may ask again.
-                let Ok(place) = Arc::clone(places).try_acquire_owned() else { continue };
-                let watch = Arc::clone(&shared.watch);
-                tokio::spawn(async move {
-                    let _place = place;
-                    match gate.service {
-                        Service::Admin => admin::answer(stream, watch).await,
-                        _ => http::answer(stream, watch).await,
-                    }
-                });
+            Service::Metrics => {
+                let answer = http::answer(stream, Arc::clone(&shared.watch));
+                answer_in_a_place(&shared.watch_places, answer);
+            }
+            Service::Admin => {
+                let answer = admin::answer(stream, Arc::clone(&shared.watch));
+                answer_in_a_place(&shared.admin_places, answer);
             }
         }
+    }
+}
+
+/// Who finds no place may ask again.
+fn answer_in_a_place(places: &Arc<Semaphore>, answer: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+        tokio::spawn(async move {
+            let _place = place;
+            answer.await;
+        });
     }
 }
 
