@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::Error;
-use crate::peer::Peer;
+use crate::{exit::printable, peer::Peer};
 
 /// The characters of a password: none that is taken for another, so that it can be typed on any keyboard.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -77,7 +77,7 @@ impl Devices {
         let devices: Self = toml::from_str(text).map_err(|error| {
             let line =
                 error.span().map_or(0, |span| text.get(..span.start).unwrap_or(text).matches('\n').count());
-            fault(format!("line {}: {}", line + 1, error.message().replace('\n', "; ")))
+            fault(printable(&format!("line {}: {}", line + 1, error.message().replace('\n', "; "))))
         })?;
         for Device { user, label, digest, .. } in &devices.device {
             if key(digest).is_none() {

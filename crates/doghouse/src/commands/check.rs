@@ -13,7 +13,7 @@ use crate::{
     accounts::{Accounts, read_devices},
     config::{Config, Endpoint},
     daemon::{Gate, Service, StartError, acceptor, gates, open},
-    exit::{self, Failure, OrExit},
+    exit::{self, Failure, OrExit, printable},
     house,
     sandbox::{self, Grant},
     smtp::machine::Protocol,
@@ -28,16 +28,16 @@ struct Report {
 
 impl Report {
     fn fault(&mut self, what: impl fmt::Display) {
-        self.lines.push(format!("fault: {what}"));
+        self.lines.push(printable(&format!("fault: {what}")));
         self.faults += 1;
     }
 
     fn warning(&mut self, what: impl fmt::Display) {
-        self.lines.push(format!("warning: {what}"));
+        self.lines.push(printable(&format!("warning: {what}")));
     }
 
     fn good(&mut self, what: impl fmt::Display) {
-        self.lines.push(format!("ok: {what}"));
+        self.lines.push(printable(&format!("ok: {what}")));
     }
 }
 
