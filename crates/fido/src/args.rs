@@ -1,22 +1,26 @@
 //! The command line. Help comes from these comments.
 
-use std::time::Duration;
+use std::path::PathBuf;
 
 use clap::{
     Args, Parser, Subcommand,
     builder::{OsStringValueParser, TypedValueParser},
 };
-use pop2::{MailboxName, Quoting, User, workstation::Settings};
+use pop2::{MailboxName, User};
 
-use crate::{host::Host, sink::Target};
+use crate::{config::Profile, password::Source, sink::Target, tls::Fingerprint};
 
 /// Fetches mail from a POP2 mailbox server (RFC 937).
 ///
 /// The exit code is 0, or one of sysexits: 64 usage, 68 no such host, 69 nothing answers there, 73 and 74 the
-/// mail cannot be written here, 75 try again later, 76 the server does not speak POP2, 77 the login is refused.
+/// mail cannot be written here, 75 try again later, 76 the server does not speak POP2 or is not trusted, 77 the login
+/// is refused, 78 the configuration is wrong.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Fido {
+    /// The configuration file; ~/.config/fido/config.toml without this.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -32,6 +36,16 @@ pub enum Command {
     /// A message is acknowledged to the server only once it is safe where it goes. Messages travel with CR LF
     /// and are stored with LF.
     Fetch(Fetch),
+    /// Make an account: asks, tries the connection, shows the certificate, and writes the configuration.
+    ///
+    /// Where standard input is no terminal the answers are its lines.
+    Setup,
+    /// Show the accounts of the configuration.
+    Accounts {
+        /// Write JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Talk to the server by hand, with the wire shown.
     ///
     /// Lines are read from standard input and sent as they are, right or wrong, each after the answer to the
@@ -42,12 +56,9 @@ pub enum Command {
 /// `fido check`
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The server.
+    /// Whose mail.
     #[command(flatten)]
-    pub server: Server,
-    /// Who logs in.
-    #[command(flatten)]
-    pub login: Login,
+    pub accounts: Accounts,
     /// Which folders.
     #[command(flatten)]
     pub folders: Folders,
@@ -56,57 +67,80 @@ pub struct Check {
 /// `fido fetch`
 #[derive(Debug, Args)]
 pub struct Fetch {
-    /// The server.
+    /// Whose mail.
     #[command(flatten)]
-    pub server: Server,
-    /// Who logs in.
-    #[command(flatten)]
-    pub login: Login,
+    pub accounts: Accounts,
     /// Which folders.
     #[command(flatten)]
     pub folders: Folders,
-    /// Keep the messages on the server (this is the default).
+    /// Keep the messages on the server (this is the default, unless the configuration says otherwise).
     #[arg(long, conflicts_with = "delete")]
     pub keep: bool,
     /// Delete each message on the server once it is safe here.
     #[arg(long)]
     pub delete: bool,
-    /// Where the messages go: maildir:PATH, mbox:PATH, mh:PATH, mtx:PATH, or - for standard output.
+    /// Where the messages go, if not where the configuration says: maildir:PATH, mbox:PATH, mh:PATH, mtx:PATH, or - for
+    /// standard output.
     ///
     /// What is named is made where it is not there; the folder that it is to be in must exist. An mbox is written
     /// in mboxrd form, under an fcntl lock and a dotlock. Standard output becomes an mbox stream. A
     /// message counts as safe once it is synced, or, where standard output is no plain file, once the program
     /// behind the pipe has taken it: use --delete there only if you trust that program.
     #[arg(long, value_name = "TARGET", value_parser = OsStringValueParser::new().try_map(|text| Target::parse(&text)))]
-    pub to: Target,
+    pub to: Option<Target>,
 }
 
 /// `fido talk`
 #[derive(Debug, Args)]
 pub struct Talk {
-    /// The server.
+    /// An account of the configuration, or a server: host or host:port, an IPv6 address with a port in brackets.
+    #[arg(value_name = "ACCOUNT|HOST")]
+    pub name: String,
+    /// How to come to the server.
     #[command(flatten)]
-    pub server: Server,
-    /// Log in as this user first.
-    #[arg(long, value_parser = User::new)]
-    pub user: Option<User>,
-    /// The password.
+    pub way: Way,
+    /// Who logs in first.
     #[command(flatten)]
-    pub password: PasswordSource,
+    pub login: Login,
 }
 
-/// The server, and how to talk with it.
+/// Whose mail.
 #[derive(Debug, Args)]
-pub struct Server {
-    /// The mailbox server: host or host:port, an IPv6 address with a port in brackets.
-    pub host: Host,
+pub struct Accounts {
+    /// Accounts of the configuration, all of them without this; or, with --user, a server: host or host:port, an IPv6
+    /// address with a port in brackets.
+    #[arg(value_name = "ACCOUNT|HOST")]
+    pub names: Vec<String>,
+    /// How to come to the server.
+    #[command(flatten)]
+    pub way: Way,
+    /// Who logs in.
+    #[command(flatten)]
+    pub login: Login,
+}
+
+/// How to come to a server, and how to talk with it; before what the configuration says.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // they are flags
+pub struct Way {
+    /// Speak TLS, with a server that an authority of this system has certified.
+    #[arg(long, conflicts_with = "plain")]
+    pub tls: bool,
+    /// Speak TLS, with a server that one of the authorities in this file has certified.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plain", "pin"])]
+    pub ca: Option<PathBuf>,
+    /// Speak TLS, with the server whose certificate has this SHA-256 fingerprint; `fido setup` shows it.
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "plain")]
+    pub pin: Option<Fingerprint>,
+    /// Speak without TLS, and do not ask whether the password may cross the network in clear.
+    #[arg(long)]
+    pub plain: bool,
     /// Send arguments without quoting, as KA9Q NOS and other old servers want them.
     #[arg(long)]
     pub raw: bool,
-    /// How long the server may be silent, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60,
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub timeout: u64,
+    /// How long the server may be silent, in seconds; 60 without this.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: Option<u64>,
     /// Show the dialogue on standard error, without passwords.
     #[arg(long, short)]
     pub verbose: bool,
@@ -115,9 +149,9 @@ pub struct Server {
 /// Who logs in.
 #[derive(Debug, Args)]
 pub struct Login {
-    /// Who logs in.
+    /// Who logs in, on a server that is no account.
     #[arg(long, value_parser = User::new)]
-    pub user: User,
+    pub user: Option<User>,
     /// The password.
     #[command(flatten)]
     pub password: PasswordSource,
@@ -127,10 +161,10 @@ pub struct Login {
 #[derive(Debug, Args)]
 pub struct PasswordSource {
     /// Take the password from the first line that this shell command writes.
-    #[arg(long, value_name = "CMD", requires = "user", conflicts_with = "password_stdin")]
+    #[arg(long, value_name = "CMD", conflicts_with = "password_stdin")]
     pub password_command: Option<String>,
     /// Take the password from the first line of standard input.
-    #[arg(long, requires = "user")]
+    #[arg(long)]
     pub password_stdin: bool,
 }
 
@@ -138,24 +172,27 @@ pub struct PasswordSource {
 #[derive(Debug, Args)]
 pub struct Folders {
     /// A folder, instead of the default mailbox; may be given several times.
-    #[arg(long = "folder", value_name = "NAME", value_parser = MailboxName::new)]
-    pub names: Vec<MailboxName>,
+    #[arg(long, value_name = "NAME", value_parser = MailboxName::new)]
+    pub folder: Vec<MailboxName>,
 }
 
-impl Server {
-    /// How arguments are written, and T1.
+impl PasswordSource {
+    /// What was said of it, if anything was.
     #[must_use]
-    pub fn settings(&self) -> Settings {
-        let quoting = if self.raw { Quoting::Raw } else { Quoting::Rfc };
-        Settings { timeout: Duration::from_secs(self.timeout), quoting }
+    pub fn given(&self) -> Option<Source> {
+        match &self.password_command {
+            Some(command) => Some(Source::Command(command.clone())),
+            None => self.password_stdin.then_some(Source::Stdin),
+        }
     }
 }
 
 impl Folders {
-    /// The folders in order; `None` is the default mailbox.
-    pub fn iter(&self) -> impl Iterator<Item = Option<&MailboxName>> {
-        let default = self.names.is_empty().then_some(None);
-        default.into_iter().chain(self.names.iter().map(Some))
+    /// The folders of an account in order; `None` is the default mailbox.
+    pub fn of<'a>(&'a self, account: &'a Profile) -> impl Iterator<Item = Option<&'a MailboxName>> {
+        let default = self.folder.is_empty().then_some(None);
+        let names = if self.folder.is_empty() { &account.folders } else { &self.folder };
+        default.into_iter().chain(names.iter().map(Some))
     }
 }
 
@@ -168,14 +205,5 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Fido::command().debug_assert();
-    }
-
-    #[test]
-    fn without_a_folder_it_is_the_default_mailbox() {
-        let names = vec![MailboxName::new("a").unwrap(), MailboxName::new("b").unwrap()];
-        assert_eq!(Folders { names: vec![] }.iter().collect::<Vec<_>>(), [None]);
-        let folders = Folders { names };
-        let shown: Vec<_> = folders.iter().map(|name| name.unwrap().as_str()).collect();
-        assert_eq!(shown, ["a", "b"]);
     }
 }

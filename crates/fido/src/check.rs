@@ -8,7 +8,7 @@ use crate::{Exit, Failure, args::Folders, session::Account};
 
 /// Says for each folder how many messages it has.
 pub async fn run(account: &Account, folders: &Folders) -> Result<(), Failure> {
-    for folder in folders.iter() {
+    for folder in folders.of(account.profile()) {
         let mailbox = account.open(folder).await?;
         let count = mailbox.count();
         // Nothing is marked, so nothing depends on how this goes.

@@ -27,6 +27,8 @@ pub enum Exit {
     Protocol = 76,
     /// The login is refused.
     NoPermission = 77,
+    /// The configuration is wrong.
+    Config = 78,
 }
 
 impl From<Exit> for ExitCode {

@@ -6,11 +6,11 @@ use pop2::{
     client::{Item, Mailbox, Reading, Received, Transfer},
 };
 use postbox::letter::{self, Feed};
-use tokio::net::TcpStream;
 
 use crate::{
     Exit, Failure,
     args::Folders,
+    connection::Connection,
     progress::Progress,
     session::Account,
     sink::{Sink, Target},
@@ -51,7 +51,6 @@ impl Tally {
 }
 
 /// A fetch on its way.
-#[derive(Debug)]
 pub struct Fetching<'a> {
     account: &'a Account,
     sink: Sink,
@@ -75,7 +74,7 @@ impl<'a> Fetching<'a> {
     /// Fetches the messages of each folder, on a connection of its own: some servers forget what is marked in
     /// one folder when another is selected.
     pub async fn run(&mut self, folders: &Folders) -> Result<(), Failure> {
-        for folder in folders.iter() {
+        for folder in folders.of(self.account.profile()) {
             self.fetch_folder(folder).await?;
         }
         Ok(())
@@ -108,9 +107,9 @@ impl<'a> Fetching<'a> {
 
     async fn fetch_message(
         &mut self,
-        item: Item<TcpStream>,
+        item: Item<Connection>,
         progress: &mut Progress,
-    ) -> Result<Mailbox<TcpStream>, Failure> {
+    ) -> Result<Mailbox<Connection>, Failure> {
         let length = item.length();
         let transfer = item.retrieve().await.map_err(|error| self.account.failure(&error))?;
         let (feed, letter) = letter::channel();
@@ -133,7 +132,7 @@ impl<'a> Fetching<'a> {
     }
 
     /// Ends the session, upon which the server deletes what is marked.
-    async fn quit(&mut self, mailbox: Mailbox<TcpStream>) -> Result<(), Failure> {
+    async fn quit(&mut self, mailbox: Mailbox<Connection>) -> Result<(), Failure> {
         let Err(error) = mailbox.quit().await else {
             self.tally.deleted = self.tally.marked;
             return Ok(());
@@ -152,7 +151,7 @@ impl<'a> Fetching<'a> {
     /// Leaves a message that could not be put anywhere on the server, and ends the session so that those
     /// before it, which are safe, are deleted as they were marked. It does not matter how this goes: what is
     /// not deleted comes again.
-    async fn leave(&mut self, received: Received<TcpStream>) {
+    async fn leave(&mut self, received: Received<Connection>) {
         let mailbox = match received.again().await {
             Ok(Reading::Message(item)) => item.leave(),
             Ok(Reading::Nothing(mailbox)) => mailbox,
@@ -176,10 +175,10 @@ impl<'a> Fetching<'a> {
 /// Takes a message from the wire, to its end even if nobody wants it any more: before that the server listens
 /// to nothing.
 async fn receive(
-    mut transfer: Transfer<TcpStream>,
+    mut transfer: Transfer<Connection>,
     mut feed: Feed,
     progress: &mut Progress,
-) -> Result<Received<TcpStream>, pop2::client::Error> {
+) -> Result<Received<Connection>, pop2::client::Error> {
     while let Some(chunk) = transfer.chunk().await? {
         progress.octets(chunk.len());
         feed.put(chunk).await;

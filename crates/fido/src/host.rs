@@ -86,6 +86,12 @@ impl fmt::Display for Host {
 }
 
 impl Host {
+    /// Its name or address, without the port.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Opens a connection to the first of its addresses that answers, all within `timeout`.
     pub async fn connect(&self, timeout: Duration) -> Result<TcpStream, Failure> {
         let deadline = Instant::now() + timeout;

@@ -1,23 +1,32 @@
 //! Fetches mail from a POP2 mailbox server (RFC 937).
 //!
 //! - [`args`] is the command line, [`exit`] how it ends;
-//! - [`check`], [`fetch`] and [`talk`] are the commands;
-//! - [`host`], [`password`] and [`session`] lead to a selected folder;
+//! - [`config`] has accounts, [`accounts`] tells which are meant, [`paths`] where files are;
+//! - [`check`], [`fetch`], [`setup`] and [`talk`] are the commands;
+//! - [`connection`] leads to a server, by way of [`host`], [`tls`] or with [`consent`] in clear; [`password`] and
+//!   [`session`] from there to a selected folder;
 //! - [`sink`] is where messages go;
 //! - [`escape`] shows what a server sent harmlessly, [`progress`] how far a fetch has come.
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod args;
 pub mod check;
+pub mod config;
+pub mod connection;
+pub mod consent;
 pub mod escape;
 pub mod exit;
 pub mod fetch;
 pub mod host;
 pub mod password;
+pub mod paths;
 pub mod progress;
 pub mod session;
+pub mod setup;
 pub mod sink;
 pub mod talk;
+pub mod tls;
 
 use std::future::Future;
 
@@ -28,29 +37,56 @@ use tokio::{
 
 pub use exit::{Exit, Failure};
 
-use args::Command;
+use args::{Command, Fido};
+use config::Config;
 use session::Account;
 
 /// Does what the command line says.
-pub fn run(command: &Command) -> Result<(), Failure> {
-    match command {
+pub fn run(fido: &Fido) -> Result<(), Failure> {
+    let given = fido.config.as_deref();
+    let config = match fido.command {
+        Command::Setup => Config::load_if_there(given)?,
+        _ => Config::load(given)?,
+    };
+    match &fido.command {
+        Command::Setup => block_on(setup::run(&config)),
         Command::Check(check) => {
-            let account = Account::new(&check.server, &check.login)?;
-            block_on(check::run(&account, &check.folders))
+            for profile in accounts::chosen(&config, &check.accounts)? {
+                let account = Account::new(profile, check.accounts.way.verbose)?;
+                block_on(check::run(&account, &check.folders))?;
+            }
+            Ok(())
         }
         Command::Fetch(fetch) => {
-            let sink = sink::Sink::open(&fetch.to)?;
-            let account = Account::new(&fetch.server, &fetch.login)?;
-            let mut fetching = fetch::Fetching::new(&account, sink, fetch.delete, fetch.server.verbose);
-            let fetched = block_on(until_signalled(fetching.run(&fetch.folders)));
-            let tally = fetching.tally();
-            if fetched.is_ok() || tally.messages > 0 {
-                eprintln!("fido: {}", tally.summary(&fetch.to));
+            for profile in accounts::chosen(&config, &fetch.accounts)? {
+                fetch_account(profile, fetch)?;
             }
-            fetched
+            Ok(())
         }
-        Command::Talk(talk) => block_on(talk::run(talk)),
+        Command::Accounts { json } => accounts::show(&config, *json),
+        Command::Talk(talk) => block_on(talk::run(&config, talk)),
     }
+}
+
+fn fetch_account(profile: config::Profile, fetch: &args::Fetch) -> Result<(), Failure> {
+    let Some(to) = fetch.to.clone().or_else(|| profile.to.clone()) else {
+        let text = format!(
+            "{}: it is not said where mail is to go; use --to, or `to` in the configuration",
+            profile.name
+        );
+        return Err(Failure::new(Exit::Usage, text));
+    };
+    let sink = sink::Sink::open(&to)?;
+    let delete = fetch.delete || (profile.delete && !fetch.keep);
+    let verbose = fetch.accounts.way.verbose;
+    let account = Account::new(profile, verbose)?;
+    let mut fetching = fetch::Fetching::new(&account, sink, delete, verbose);
+    let fetched = block_on(until_signalled(fetching.run(&fetch.folders)));
+    let tally = fetching.tally();
+    if fetched.is_ok() || tally.messages > 0 {
+        eprintln!("fido: {}", tally.summary(&to));
+    }
+    fetched
 }
 
 /// Runs `work` on this thread; what still waits for standard input or a name server then is not waited for.

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
         }
     };
-    match fido::run(&fido.command) {
+    match fido::run(&fido) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("fido: {failure}");

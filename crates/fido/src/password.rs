@@ -9,28 +9,36 @@ use std::{
 use pop2::{Secret, User};
 use zeroize::Zeroizing;
 
-use crate::{Exit, Failure, args::PasswordSource, host::Host};
+use crate::{Exit, Failure, host::Host};
 
 /// More than any command line of POP2 has room for.
 const MAX: u64 = 1024;
 
+/// Where a password comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Source {
+    /// Whoever sits at the terminal.
+    #[default]
+    Person,
+    /// The first line that this shell command writes.
+    Command(String),
+    /// The first line of standard input.
+    Stdin,
+}
+
 /// The password of `user` on `host`.
-pub fn get(source: &PasswordSource, user: &User, host: &Host) -> Result<Secret, Failure> {
-    if let Some(command) = &source.password_command {
-        return from_command(command);
-    }
-    if source.password_stdin {
-        return first_line(io::stdin().lock()).map_err(|error| {
+pub fn get(source: &Source, user: &User, host: &Host) -> Result<Secret, Failure> {
+    match source {
+        Source::Command(command) => from_command(command),
+        Source::Stdin => first_line(io::stdin().lock()).map_err(|error| {
             Failure::new(Exit::Io, format!("cannot read the password from standard input: {error}"))
-        });
+        }),
+        Source::Person if io::stdin().is_terminal() => ask(user, host),
+        Source::Person => Err(Failure::new(
+            Exit::Usage,
+            "there is no terminal to ask for the password; use --password-stdin or --password-command",
+        )),
     }
-    if io::stdin().is_terminal() {
-        return ask(user, host);
-    }
-    Err(Failure::new(
-        Exit::Usage,
-        "there is no terminal to ask for the password; use --password-stdin or --password-command",
-    ))
 }
 
 /// Asks for a password on the terminal, without echo.

@@ -7,71 +7,64 @@ use std::{
 };
 
 use pop2::{
-    Greeting, MailboxName, Secret, User,
+    Greeting, MailboxName, Secret,
     client::{self, Mailbox, Options, Trace, Watcher},
     workstation::Settings,
 };
-use tokio::net::TcpStream;
 
-use crate::{
-    Exit, Failure,
-    args::{Login, Server},
-    escape::Line,
-    host::{Host, is_public},
-    password,
-};
+use crate::{Exit, Failure, config::Profile, connection::Connection, escape::Line, host::Host, password};
 
 /// An account on a server: what is needed to open its folders, each on a connection of its own.
 #[derive(Debug)]
 pub struct Account {
-    host: Host,
-    settings: Settings,
+    profile: Profile,
     verbose: bool,
-    user: User,
     password: Secret,
     /// What the user has been told already.
     told: RefCell<BTreeSet<String>>,
 }
 
 impl Account {
-    /// The account that the command line names. This gets the password, and may wait for a person.
-    pub fn new(server: &Server, login: &Login) -> Result<Self, Failure> {
-        Ok(Self {
-            password: password::get(&login.password, &login.user, &server.host)?,
-            user: login.user.clone(),
-            host: server.host.clone(),
-            settings: server.settings(),
-            verbose: server.verbose,
-            told: RefCell::default(),
-        })
+    /// An account with its password: this gets it, and may wait for a person.
+    pub fn new(profile: Profile, verbose: bool) -> Result<Self, Failure> {
+        let password = password::get(&profile.password, &profile.user, &profile.route.host)?;
+        Ok(Self::with_password(profile, password, verbose))
+    }
+
+    /// The same, where the password is known.
+    #[must_use]
+    pub fn with_password(profile: Profile, password: Secret, verbose: bool) -> Self {
+        Self { profile, verbose, password, told: RefCell::default() }
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// The server.
     #[must_use]
     pub fn host(&self) -> &Host {
-        &self.host
+        &self.profile.route.host
     }
 
     /// What an error of a session with the server means.
     pub fn failure(&self, error: &client::Error) -> Failure {
-        Failure::of_session(&self.host, error)
+        Failure::of_session(self.host(), error)
     }
 
     /// Connects, logs in, and selects `folder`, or stays in the default mailbox.
-    pub async fn open(&self, folder: Option<&MailboxName>) -> Result<Mailbox<TcpStream>, Failure> {
-        let stream = self.host.connect(self.settings.timeout).await?;
-        if let Ok(peer) = stream.peer_addr()
-            && is_public(peer)
-        {
-            self.tell(&clear_text_warning(&self.host));
-        }
+    pub async fn open(&self, folder: Option<&MailboxName>) -> Result<Mailbox<Connection>, Failure> {
+        let stream = self.profile.route.open().await?;
         let trace = self.verbose.then(|| Box::new(show) as Watcher);
-        let options = Options { settings: self.settings, trace };
+        let settings = Settings { timeout: self.profile.route.timeout, quoting: self.profile.quoting };
+        let options = Options { settings, trace };
         let greeted = client::connect(stream, options).await.map_err(|error| self.failure(&error))?;
         if *greeted.greeting() == Greeting::Pop3 {
-            self.tell(&format!("{} greets as a POP3 server; it is asked for POP2 all the same", self.host));
+            self.tell(&format!("{} greets as a POP3 server; it is asked for POP2 all the same", self.host()));
         }
-        let login = greeted.login(self.user.clone(), self.password.clone()).await;
+        let login = greeted.login(self.profile.user.clone(), self.password.clone()).await;
         let mailbox = login.map_err(|error| self.failure(&error))?;
         match folder {
             None => Ok(mailbox),
@@ -84,9 +77,9 @@ impl Account {
     /// folder that nobody named. So where the counts are equal, it is asked for one that surely does not.
     async fn select(
         &self,
-        default: Mailbox<TcpStream>,
+        default: Mailbox<Connection>,
         folder: &MailboxName,
-    ) -> Result<Mailbox<TcpStream>, Failure> {
+    ) -> Result<Mailbox<Connection>, Failure> {
         let before = default.count();
         let selected = default.select(folder.clone()).await.map_err(|error| self.failure(&error))?;
         if selected.count() != before || before == 0 {
@@ -101,7 +94,7 @@ impl Account {
         let text = format!(
             "{}: the server has as many messages in a folder that cannot exist as in {folder}: it may not \
              have opened {folder}; nothing was fetched from it; check the name",
-            self.host
+            self.host()
         );
         Err(Failure::new(Exit::Protocol, text))
     }
@@ -112,12 +105,6 @@ impl Account {
             eprintln!("fido: {text}");
         }
     }
-}
-
-/// The warning before a password goes to `host` over networks that are everybody's.
-#[must_use]
-pub fn clear_text_warning(host: &Host) -> String {
-    format!("warning: the password crosses the network to {host} in clear")
 }
 
 /// The name of a folder that no server has.

@@ -11,19 +11,19 @@ use std::{
 use pop2::{Command, LineBuffer, Quoting, Reply, Secret, User, wire};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
 use zeroize::Zeroizing;
 
 use crate::{
-    Exit, Failure,
+    Exit, Failure, accounts,
     args::Talk,
+    config::Config,
+    connection::{Connection, Route},
     escape::{Line, Text},
-    host::{Host, is_public},
+    host::Host,
     password,
-    session::clear_text_warning,
 };
 
 use typed::{hidden, lone_user};
@@ -35,10 +35,16 @@ type Typed = Option<Zeroizing<Vec<u8>>>;
 const CHUNK: usize = 64 * 1024;
 
 /// Holds the session until either side ends it.
-pub async fn run(args: &Talk) -> Result<(), Failure> {
-    let mut talking = Talking::start(args).await?;
-    if let Some(user) = &args.user {
-        let password = password::get(&args.password, user, &args.server.host)?;
+pub async fn run(config: &Config, args: &Talk) -> Result<(), Failure> {
+    let (profile, route) = accounts::account_or_server(config, &args.name, &args.way)?;
+    let quoting = profile.as_ref().map_or(Quoting::Rfc, |profile| profile.quoting);
+    let quoting = if args.way.raw { Quoting::Raw } else { quoting };
+    let mut talking = Talking::start(&route, quoting).await?;
+    let user = args.login.user.as_ref().or(profile.as_ref().map(|profile| &profile.user));
+    if let Some(user) = user {
+        let source = args.login.password.given();
+        let source = source.or(profile.as_ref().map(|profile| profile.password.clone())).unwrap_or_default();
+        let password = password::get(&source, user, &route.host)?;
         talking.log_in(user, &password).await?;
     }
     while let Some(line) = talking.next_line().await? {
@@ -56,7 +62,7 @@ pub async fn run(args: &Talk) -> Result<(), Failure> {
 /// A session on its way.
 struct Talking<'a> {
     host: &'a Host,
-    stream: TcpStream,
+    stream: Connection,
     timeout: Duration,
     quoting: Quoting,
     lines: LineBuffer,
@@ -71,18 +77,13 @@ struct Talking<'a> {
 }
 
 impl<'a> Talking<'a> {
-    async fn start(args: &'a Talk) -> Result<Self, Failure> {
-        let settings = args.server.settings();
-        let host = &args.server.host;
-        let stream = host.connect(settings.timeout).await?;
-        if stream.peer_addr().is_ok_and(is_public) {
-            eprintln!("fido: {}", clear_text_warning(host));
-        }
+    async fn start(route: &'a Route, quoting: Quoting) -> Result<Self, Failure> {
+        let stream = route.open().await?;
         let mut talking = Self {
-            host,
+            host: &route.host,
             stream,
-            timeout: settings.timeout,
-            quoting: settings.quoting,
+            timeout: route.timeout,
+            quoting,
             lines: LineBuffer::new(),
             promised: 0,
             quit: false,

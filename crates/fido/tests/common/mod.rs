@@ -95,8 +95,17 @@ fn play(script: &str, stream: TcpStream, watch: &mut dyn FnMut(&str)) {
 
 /// The program, about to be run against `address`.
 pub fn fido(address: SocketAddr, command: &str, arguments: &[&str]) -> Command {
-    let mut fido = Command::new(env!("CARGO_BIN_EXE_fido"));
+    let mut fido = bare_fido();
     fido.arg(command).arg(address.to_string()).args(arguments);
+    fido
+}
+
+/// The program, which finds nothing of whoever runs the tests.
+pub fn bare_fido() -> Command {
+    let mut fido = Command::new(env!("CARGO_BIN_EXE_fido"));
+    for folder in ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"] {
+        fido.env(folder, "/nonexistent");
+    }
     fido
 }
 
