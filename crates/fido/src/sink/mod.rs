@@ -1,6 +1,7 @@
-//! Where mail goes: into a store of any kind, or to standard output. It takes one message at a time, whole or not
+//! Where mail goes: into a store of any kind, to a delivery command, or to standard output. It takes one message at a time, whole or not
 //! at all, and has it on the disk when it says so.
 
+mod command;
 mod stdout;
 
 use std::{
@@ -24,6 +25,8 @@ pub enum Target {
         /// The Maildir, the file or the mail directory.
         path: PathBuf,
     },
+    /// `--mda`: a shell command that gets each message on its standard input.
+    Command(String),
     /// `-`
     Stdout,
 }
@@ -48,6 +51,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store { kind, path } => write!(f, "{}:{}", kind.display(), path.display()),
+            Self::Command(command) => write!(f, "the command {command}"),
             Self::Stdout => f.write_str("standard output"),
         }
     }
@@ -58,6 +62,8 @@ impl fmt::Display for Target {
 pub enum Sink {
     /// The default mailbox of a store.
     Store(Store),
+    /// A delivery command.
+    Command(String),
     /// An mbox stream on standard output.
     Stdout(stdout::Stdout),
 }
@@ -67,6 +73,7 @@ impl Sink {
     pub fn open(target: &Target) -> Result<Self, Failure> {
         let (kind, path) = match target {
             Target::Store { kind, path } => (kind, path),
+            Target::Command(command) => return Ok(Self::Command(command.clone())),
             Target::Stdout => return stdout::Stdout::open().map(Self::Stdout),
         };
         let store = |path: &Path| {
@@ -90,6 +97,7 @@ impl Sink {
                 let delivered = store.deliver(&FolderName::inbox(), letter).await;
                 delivered.map_err(|error| Failure::new(exit_of(&error), format!("cannot deliver: {error}")))
             }
+            Self::Command(command) => command::deliver(command, letter).await,
             Self::Stdout(stdout) => stdout.deliver(letter).await,
         }
     }
