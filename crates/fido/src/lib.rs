@@ -5,7 +5,7 @@
 //! - [`check`], [`fetch`], [`setup`] and [`talk`] are the commands;
 //! - [`connection`] leads to a server, by way of [`host`], [`tls`] or with [`consent`] in clear; [`password`] and
 //!   [`session`] from there to a selected folder;
-//! - [`sink`] is where messages go;
+//! - [`sink`] is where messages go, [`known`] what has been fetched already;
 //! - [`escape`] shows what a server sent harmlessly, [`progress`] how far a fetch has come.
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ pub mod escape;
 pub mod exit;
 pub mod fetch;
 pub mod host;
+pub mod known;
 pub mod password;
 pub mod paths;
 pub mod progress;
