@@ -79,6 +79,7 @@ struct Credit {
 pub struct Planner {
     options: Options,
     count: u32,
+    remembered: BTreeMap<u32, Entry>,
     /// The first number that is wanted.
     first: u32,
     /// What is still to be compared with the remembered sizes, by the remembered number.
@@ -121,10 +122,12 @@ impl Planner {
         let mut expected: VecDeque<_> =
             memory.there.iter().map(|(&number, &entry)| (number, entry)).collect();
         while expected.pop_back_if(|(_, entry)| !may_prove(entry)).is_some() {}
-        if options.verify {
+        let last = expected.back().map_or(0, |(number, _)| *number);
+        let holes = expected.iter().filter(|(_, entry)| entry.is_hole()).count();
+        let least = last.saturating_sub(u32::try_from(holes).unwrap_or(u32::MAX));
+        if options.verify || count < least {
             expected.clear();
         }
-        let last = expected.back().map_or(0, |(number, _)| *number);
         let turns = || {
             let small = |entry: &Entry| may_prove(entry) && entry.size <= ROTATION_LARGEST;
             expected.iter().rev().filter(move |(number, entry)| *number < last && small(entry))
@@ -135,9 +138,10 @@ impl Planner {
         let mut planner = Self {
             options,
             count,
+            remembered: memory.there.clone(),
             first: options.newest.map_or(1, |newest| count.saturating_sub(newest).saturating_add(1)),
             gone: 0,
-            holes: expected.iter().any(|(_, entry)| entry.is_hole()),
+            holes: holes > 0,
             expected,
             pick,
             turn: 0,
@@ -207,28 +211,29 @@ impl Planner {
         if self.ask != Ask::Done {
             return None;
         }
-        let assumed = std::mem::take(&mut self.assumed).into_iter();
-        self.found
-            .extend(assumed.map(|(number, Fingerprint { size, digest })| {
-                (number, Entry { size, digest: Some(digest) })
-            }));
-        let mut memory = Memory::default();
-        // What was not seen may be among the messages that were not looked at. And a server that has lost sight
-        // of a folder says that it is empty.
-        let known = self.found.values().filter(|entry| entry.digest.is_some()).count();
-        if self.count == 0 || known < usize::try_from(self.count).unwrap_or(usize::MAX) {
+        let mut here = Vec::new();
+        // What was not seen may be among the messages that were not looked at, or that are not what they are
+        // assumed to be. And a server that has lost sight of a folder says that it is empty.
+        let seen = self.found.values().filter(|entry| entry.digest.is_some()).count();
+        if self.count == 0 || seen < usize::try_from(self.count).unwrap_or(usize::MAX) {
             for (&digest, credit) in &self.credits {
                 let fingerprint = Fingerprint { size: credit.size, digest };
-                memory.here.extend((0..credit.free).map(|_| fingerprint));
+                here.extend((0..credit.free).map(|_| fingerprint));
             }
         }
-        memory.turn = self.turn;
+        let assumed = std::mem::take(&mut self.assumed).into_iter();
+        self.found.extend(assumed.map(|(number, Fingerprint { size, digest })| {
+            (number, Entry { size, digest: Some(digest) })
+        }));
+        if quit == Quit::Unanswered && !self.marked.is_empty() {
+            return Some(self.in_doubt(here));
+        }
+        let mut memory = Memory { there: BTreeMap::new(), here, turn: self.turn };
         let mut removed = 0;
         for (&number, &entry) in &self.found {
             if self.marked.contains(&number) {
                 removed += 1;
                 memory.turn -= u32::from(number < self.turn);
-                memory.here.extend(entry.fingerprint().filter(|_| quit == Quit::Unanswered));
             } else {
                 memory.there.insert(number - removed, entry);
             }
@@ -237,6 +242,24 @@ impl Planner {
             memory.there.pop_last();
         }
         Some(memory)
+    }
+
+    /// What is known where it is not known what was deleted. The list of before still holds, for the server has
+    /// deleted from it or has not; that of now would be wrong where it has not.
+    fn in_doubt(self, mut here: Vec<Fingerprint>) -> Memory {
+        let mut listed: HashMap<[u8; 32], u32> = HashMap::new();
+        for digest in self.remembered.values().filter_map(|entry| entry.digest) {
+            *listed.entry(digest).or_default() += 1;
+        }
+        here.extend(self.found.values().filter_map(|entry| entry.fingerprint()));
+        here.retain(|message| match listed.get_mut(&message.digest) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        });
+        Memory { there: self.remembered, here, turn: self.turn }
     }
 
     fn next(&mut self) -> Ask {
