@@ -222,9 +222,10 @@ impl Planner {
             }
         }
         let assumed = std::mem::take(&mut self.assumed).into_iter();
-        self.found.extend(assumed.map(|(number, Fingerprint { size, digest })| {
-            (number, Entry { size, digest: Some(digest) })
-        }));
+        self.found
+            .extend(assumed.map(|(number, Fingerprint { size, digest })| {
+                (number, Entry { size, digest: Some(digest) })
+            }));
         if quit == Quit::Unanswered && !self.marked.is_empty() {
             return Some(self.in_doubt(here));
         }

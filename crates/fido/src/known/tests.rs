@@ -15,6 +15,9 @@ use super::{
     format::{Event, Known},
 };
 
+/// The size of most messages; so that sizes alone tell little.
+const SIZE: u64 = 10;
+
 /// A message on the server.
 #[derive(Clone, Copy, Debug)]
 struct Mail {
@@ -29,7 +32,7 @@ struct Mail {
 
 impl Mail {
     fn fingerprint(self) -> Fingerprint {
-        Fingerprint { size: 10 + u64::from(self.kind % 2) + self.status, digest: [self.kind; 32] }
+        Fingerprint { size: SIZE + u64::from(self.kind / 6) + self.status, digest: [self.kind; 32] }
     }
 }
 
@@ -39,6 +42,8 @@ enum Others {
     Append(u8),
     Copy(usize),
     Delete(usize),
+    /// As many go as come.
+    Slide(usize, Vec<u8>),
     /// What a server does: its size is 0 from now on, or no longer.
     Hole(usize),
     Status(usize, u64),
@@ -102,6 +107,12 @@ impl World {
                 match *what {
                     Others::Copy(index) => self.append(self.mails[index % length].kind),
                     Others::Delete(index) => drop(self.mails.remove(index % length)),
+                    Others::Slide(index, ref kinds) => {
+                        for &kind in kinds {
+                            self.mails.remove(index % length);
+                            self.append(kind);
+                        }
+                    }
                     Others::Hole(index) => self.mails[index % length].hole ^= true,
                     Others::Status(index, status) => self.mails[index % length].status = status * 20,
                     Others::Move(from, to) => {
@@ -115,7 +126,7 @@ impl World {
         };
         self.append(kind);
         if let Others::Replace(index, _) = *what {
-            let same = |mail: &Mail| mail.fingerprint().size == 10 + u64::from(kind % 2);
+            let same = |mail: &Mail| mail.fingerprint().size == SIZE + u64::from(kind / 6);
             let like: Vec<_> = (0..length).filter(|&index| same(&self.mails[index])).collect();
             if !like.is_empty() {
                 self.mails.swap_remove(like[index % like.len()]);
@@ -131,7 +142,8 @@ impl World {
     /// Whether what is assumed of copies does not hold.
     fn is_ambiguous(&self, session: &Session) -> bool {
         let is = |mail: &Mail, other: &Mail| mail.id == other.id;
-        let there = |mail: &Mail| self.mails.iter().find(|other| is(mail, other)).is_some_and(|mail| !mail.hole);
+        let there =
+            |mail: &Mail| self.mails.iter().find(|other| is(mail, other)).is_some_and(|mail| !mail.hole);
         if session.vanishes.is_none() && self.remembered.iter().all(there) {
             return false;
         }
@@ -251,6 +263,8 @@ fn in_order() -> impl Strategy<Value = Others> {
         4 => appended(),
         3 => any::<usize>().prop_map(Others::Delete),
         1 => (any::<usize>(), 0..3_u64).prop_map(|(index, status)| Others::Status(index, status)),
+        1 => (any::<usize>(), prop::collection::vec(0..8_u8, 1..5))
+            .prop_map(|(index, kinds)| Others::Slide(index, kinds)),
     ]
 }
 
@@ -290,7 +304,7 @@ fn history<O: Strategy<Value = Others>>(others: O) -> impl Strategy<Value = Vec<
 where
     O::Value: Clone,
 {
-    prop::collection::vec((prop::collection::vec(others, 0..7), sessions()), 1..9)
+    prop::collection::vec((prop::collection::vec(others, 0..5), sessions()), 1..9)
 }
 
 fn wants_everything(options: Options) -> bool {
