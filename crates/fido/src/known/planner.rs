@@ -82,13 +82,9 @@ pub struct Planner {
     remembered: BTreeMap<u32, Entry>,
     /// The first number that is wanted.
     first: u32,
-    /// What is still to be compared with the remembered sizes, by the remembered number.
+    /// What is still to be compared with the remembered sizes.
     expected: VecDeque<(u32, Entry)>,
-    /// How many holes have gone, so that what was behind them has a lower number now.
-    gone: u32,
-    /// Whether holes were remembered.
-    holes: bool,
-    /// The remembered number of the message whose turn it is.
+    /// The number of the message whose turn it is.
     pick: Option<u32>,
     turn: u32,
     /// The last number that is proved to be what it was.
@@ -123,9 +119,7 @@ impl Planner {
             memory.there.iter().map(|(&number, &entry)| (number, entry)).collect();
         while expected.pop_back_if(|(_, entry)| !may_prove(entry)).is_some() {}
         let last = expected.back().map_or(0, |(number, _)| *number);
-        let holes = expected.iter().filter(|(_, entry)| entry.is_hole()).count();
-        let least = last.saturating_sub(u32::try_from(holes).unwrap_or(u32::MAX));
-        if options.verify || count < least {
+        if options.verify || count < last {
             expected.clear();
         }
         let turns = || {
@@ -140,8 +134,6 @@ impl Planner {
             count,
             remembered: memory.there.clone(),
             first: options.newest.map_or(1, |newest| count.saturating_sub(newest).saturating_add(1)),
-            gone: 0,
-            holes: holes > 0,
             expected,
             pick,
             turn: 0,
@@ -267,7 +259,7 @@ impl Planner {
         loop {
             let Some(number) = self.fetch else {
                 let next = match self.expected.front() {
-                    Some((remembered, _)) => remembered - self.gone,
+                    Some((number, _)) => *number,
                     // Where the last one has become a hole, the one before it has to prove the others.
                     None => match self.assumed.last_key_value() {
                         Some((&last, _)) if last > self.proved => last,
@@ -277,11 +269,7 @@ impl Planner {
                         }
                     },
                 };
-                if next <= self.count {
-                    return Ask::Size(next);
-                }
-                self.assume_nothing();
-                continue;
+                return Ask::Size(next);
             };
             if number > self.count || self.options.limit.is_some_and(|limit| self.stored >= limit) {
                 return Ask::Done;
@@ -296,26 +284,20 @@ impl Planner {
 
     /// Compares a size with the remembered one, and says whether the content is to be compared too.
     fn compare(&mut self, number: u32, size: u64) -> bool {
-        let (remembered, entry) = match self.expected.pop_front() {
-            Some(expected) => expected,
-            None => match self.release(number) {
-                Some(Fingerprint { size, digest }) => (0, Entry { size, digest: Some(digest) }),
-                None => return false,
-            },
-        };
-        let turn = remembered != 0 && self.pick == Some(remembered);
+        let expected = self.expected.pop_front().map(|(_, entry)| entry.fingerprint().ok_or(entry.size));
+        // Of the last one the size is asked once more where the one behind it has become a hole.
+        let Some(expected) = expected.or_else(|| self.release(number).map(Ok)) else { return false };
+        let turn = self.pick == Some(number);
         if turn {
             self.turn = number;
         }
-        if entry.is_hole() && size != 0 {
-            self.gone += 1;
-        } else if size == 0 && (entry.is_hole() || !self.holes) {
+        if size == 0 {
+            // It is not there any more, and those behind it have kept their numbers.
             self.found.insert(number, Entry::HOLE);
-        } else if size != entry.size {
-            // Also where a hole could be one that was remembered: which messages are left is not certain then.
+        } else if size != expected.map_or_else(|size| size, |message| message.size) {
             self.assume_nothing();
-        } else if let Some(fingerprint) = entry.fingerprint() {
-            self.hold(number, fingerprint);
+        } else if let Ok(message) = expected {
+            self.hold(number, message);
             return turn || self.expected.is_empty();
         }
         false

@@ -48,8 +48,8 @@ enum Others {
     Hole(usize),
     Status(usize, u64),
     Move(usize, usize),
-    /// By another one of its size.
-    Replace(usize, u8),
+    /// By another one of its size; the old one may come to the end.
+    Replace(usize, u8, bool),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ struct Session {
     /// Whether QUIT is answered, and whether the server deletes.
     answered: bool,
     deletes: bool,
-    /// A message that others delete after so many steps.
+    /// After so many steps others delete a message, counted from the last.
     vanishes: Option<(usize, usize)>,
 }
 
@@ -102,7 +102,7 @@ struct Cut;
 impl World {
     fn happens(&mut self, what: &Others) {
         let length = self.mails.len();
-        let (Others::Append(kind) | Others::Replace(_, kind)) = *what else {
+        let (Others::Append(kind) | Others::Replace(_, kind, _)) = *what else {
             if length > 0 {
                 match *what {
                     Others::Copy(index) => self.append(self.mails[index % length].kind),
@@ -125,11 +125,12 @@ impl World {
             return;
         };
         self.append(kind);
-        if let Others::Replace(index, _) = *what {
+        if let Others::Replace(index, _, keep) = *what {
             let same = |mail: &Mail| mail.fingerprint().size == SIZE + u64::from(kind / 6);
             let like: Vec<_> = (0..length).filter(|&index| same(&self.mails[index])).collect();
             if !like.is_empty() {
-                self.mails.swap_remove(like[index % like.len()]);
+                let old = self.mails.swap_remove(like[index % like.len()]);
+                self.mails.extend(keep.then_some(old));
             }
         }
     }
@@ -142,8 +143,7 @@ impl World {
     /// Whether what is assumed of copies does not hold.
     fn is_ambiguous(&self, session: &Session) -> bool {
         let is = |mail: &Mail, other: &Mail| mail.id == other.id;
-        let there =
-            |mail: &Mail| self.mails.iter().find(|other| is(mail, other)).is_some_and(|mail| !mail.hole);
+        let there = |mail: &Mail| self.mails.iter().any(|other| is(mail, other));
         if session.vanishes.is_none() && self.remembered.iter().all(there) {
             return false;
         }
@@ -183,9 +183,11 @@ impl World {
         loop {
             asks += 1;
             assert!(asks < 200, "it does not end");
-            match session.vanishes {
-                Some((when, index)) if when == asks => self.happens(&Others::Delete(index)),
-                _ => {}
+            if let Some((when, back)) = session.vanishes
+                && when == asks
+                && let Some(index) = self.mails.len().checked_sub(back)
+            {
+                self.mails.remove(index);
             }
             step()?;
             let mail = |number: u32| snapshot[number as usize - 1];
@@ -263,6 +265,7 @@ fn in_order() -> impl Strategy<Value = Others> {
         4 => appended(),
         3 => any::<usize>().prop_map(Others::Delete),
         1 => (any::<usize>(), 0..3_u64).prop_map(|(index, status)| Others::Status(index, status)),
+        1 => any::<usize>().prop_map(Others::Hole),
         1 => (any::<usize>(), prop::collection::vec(0..8_u8, 1..5))
             .prop_map(|(index, kinds)| Others::Slide(index, kinds)),
     ]
@@ -271,9 +274,9 @@ fn in_order() -> impl Strategy<Value = Others> {
 fn anything() -> impl Strategy<Value = Others> {
     prop_oneof![
         6 => in_order(),
-        1 => any::<usize>().prop_map(Others::Hole),
         1 => (any::<usize>(), any::<usize>()).prop_map(|(from, to)| Others::Move(from, to)),
-        2 => (any::<usize>(), 0..8_u8).prop_map(|(index, kind)| Others::Replace(index, kind)),
+        2 => (any::<usize>(), 0..8_u8, any::<bool>())
+            .prop_map(|(index, kind, keep)| Others::Replace(index, kind, keep)),
     ]
 }
 
@@ -294,7 +297,7 @@ prop_compose! {
         cut in prop::option::weighted(0.3, 1..30_usize),
         answered in prop::bool::weighted(0.8),
         deletes in any::<bool>(),
-        vanishes in prop::option::weighted(0.2, (1..12_usize, any::<usize>())),
+        vanishes in prop::option::weighted(0.2, (1..12_usize, 1..5_usize)),
     ) -> Session {
         Session { options, delete, cut, answered, deletes: answered || deletes, vanishes }
     }

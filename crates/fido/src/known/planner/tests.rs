@@ -83,11 +83,11 @@ fn each_size_is_asked_once_and_the_last_known_message_is_proof() {
         ("ABC", "BCD", "1 2 3+D 1=B 2=C", "BCD"),
         // Others moved the last but one to the end, and put a new one in its place.
         ("ABC", "ADCB", "1 2 3=C 4?B 1=A 2+D 4=B", "ADCB"),
-        // What was left is new as well, and a hole is where it was, or gone.
+        // What was left is new as well, and a hole is where it was, or all is retrieved.
         ("-a", "ba", "1 2=a 1+b", "ba"),
         (".a", "ba", "2=a 1+b", "ba"),
         ("A0B", "A0BC", "1 2 3=B 4+C", "A0BC"),
-        ("A0B", "ABC", "1 2 2=B 3+C", "ABC"),
+        ("A0B", "ABC", "1 2 1=A 2=B 3+C", "ABC"),
         // What is deleted while the session lasts is a hole, and the one before it has to be proof.
         ("AB", "A0C", "1 2 1=A 3+C", "A0C"),
         ("AB", "00C", "1 2 3+C", "00C"),
