@@ -7,8 +7,10 @@
 //! Retrieving everything would find out all. To spare that, the remembered messages are *assumed* to be where they
 //! were once their sizes fit and the last of them is retrieved and is what it was. Where others only append and
 //! delete, a message's number never grows, and falls by one with each message before it that goes; so the last one
-//! can be in its old place only if all the others are. An assumed message holds its credit. Where another
+//! can have its old number only if all the others do. An assumed message holds its credit. Where another
 //! message turns up with the same digest, it may be that one, moved; then nothing is assumed any more.
+//!
+//! `docs/design/new-mail-only.md` has the whole of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
