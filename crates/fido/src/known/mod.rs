@@ -50,10 +50,6 @@ struct Entry {
 impl Entry {
     const HOLE: Self = Self { size: 0, digest: None };
 
-    fn is_hole(self) -> bool {
-        self == Self::HOLE
-    }
-
     fn fingerprint(self) -> Option<Fingerprint> {
         self.digest.map(|digest| Fingerprint { size: self.size, digest })
     }

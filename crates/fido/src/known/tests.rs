@@ -94,7 +94,7 @@ struct World {
 }
 
 fn count(kinds: &[u8], kind: u8) -> usize {
-    kinds.iter().filter(|&&other| other == kind).count()
+    kinds.iter().map(|&other| usize::from(other == kind)).sum()
 }
 
 struct Cut;
@@ -176,7 +176,8 @@ impl World {
             self.record.happen(if self.placed { Event::Stored(doubt) } else { Event::Dropped(doubt) });
         }
         let snapshot = self.mails.clone();
-        let mut planner = Planner::new(&self.record.memory, snapshot.len() as u32, session.options);
+        let mut planner =
+            Planner::new(&self.record.memory, u32::try_from(snapshot.len()).unwrap(), session.options);
         let mut marked = Vec::new();
         self.retrieved.clear();
         let mut asks = 0;
@@ -323,7 +324,9 @@ proptest! {
     ) {
         let mut world = World::default();
         for (others, mut session) in history {
-            others.iter().for_each(|what| world.happens(what));
+            for what in &others {
+                world.happens(what);
+            }
             session.options.verify |= world.is_ambiguous(&session);
             if world.fetch(&session) && wants_everything(session.options) {
                 world.misses_nothing()?;
@@ -340,7 +343,9 @@ proptest! {
     ) {
         let mut world = World::default();
         for (others, session) in history {
-            others.iter().for_each(|what| world.happens(what));
+            for what in &others {
+                world.happens(what);
+            }
             let complete = world.fetch(&session);
             if complete && session.options.verify && wants_everything(session.options) {
                 world.misses_nothing()?;

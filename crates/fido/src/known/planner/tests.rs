@@ -25,7 +25,7 @@ fn letters(memory: &Memory) -> String {
     let last = memory.there.last_key_value().map_or(0, |(&last, _)| last);
     let letter = |number| match memory.there.get(&number) {
         None => '.',
-        Some(entry) if entry.is_hole() => '0',
+        Some(&Entry::HOLE) => '0',
         Some(entry) => entry.digest.map_or('-', |digest| digest[0].into()),
     };
     (1..=last).map(letter).collect()
@@ -58,7 +58,7 @@ fn session(planner: &mut Planner, server: &str) -> String {
 }
 
 fn after(known: &Memory, server: &str, options: Options) -> (String, Memory) {
-    let mut planner = Planner::new(known, server.len() as u32, options);
+    let mut planner = Planner::new(known, u32::try_from(server.len()).unwrap(), options);
     let asked = session(&mut planner, server);
     (asked, planner.finish(Quit::Answered).unwrap())
 }
