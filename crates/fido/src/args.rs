@@ -1,6 +1,6 @@
 //! The command line. Help comes from these comments.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{
     Args, Parser, Subcommand,
@@ -8,7 +8,7 @@ use clap::{
 };
 use pop2::{MailboxName, User};
 
-use crate::{config::Profile, password::Source, sink::Target, tls::Fingerprint};
+use crate::{config::Profile, fetch::duration, password::Source, sink::Target, tls::Fingerprint};
 
 /// Fetches mail from a POP2 mailbox server (RFC 937).
 ///
@@ -31,9 +31,9 @@ pub struct Fido {
 pub enum Command {
     /// Say how many messages there are.
     Check(Check),
-    /// Fetch all messages.
+    /// Fetch new messages.
     ///
-    /// A message is acknowledged to the server only once it is safe where it goes. Messages travel with CR LF
+    /// POP2 does not tell which messages are new: fido remembers what it has fetched to a place. A message is acknowledged to the server only once it is safe where it goes. Messages travel with CR LF
     /// and are stored with LF.
     Fetch(Fetch),
     /// Make an account: asks, tries the connection, shows the certificate, and writes the configuration.
@@ -66,6 +66,7 @@ pub struct Check {
 
 /// `fido fetch`
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // they are flags
 pub struct Fetch {
     /// Whose mail.
     #[command(flatten)]
@@ -88,6 +89,34 @@ pub struct Fetch {
     /// behind the pipe has taken it: use --delete there only if you trust that program.
     #[arg(long, value_name = "TARGET", value_parser = OsStringValueParser::new().try_map(|text| Target::parse(&text)))]
     pub to: Option<Target>,
+    /// Give each message to this shell command on its standard input; it is safe once that ends with 0.
+    #[arg(long, value_name = "CMD", conflicts_with = "to")]
+    pub mda: Option<String>,
+    /// Fetch all messages, whatever is here already.
+    #[arg(long)]
+    pub all: bool,
+    /// Retrieve all messages, and store those that are not here: for a mailbox in which others put messages in the
+    /// place of others.
+    #[arg(long, conflicts_with = "all")]
+    pub verify: bool,
+    /// Look at the last messages of the mailbox only, so many.
+    #[arg(long, value_name = "N")]
+    pub newest: Option<u32>,
+    /// Fetch at most so many messages this time, from each folder.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+    /// Leave messages with more octets than this on the server, and say so.
+    #[arg(long, value_name = "OCTETS")]
+    pub max_size: Option<u64>,
+    /// End with 1 where there was no new message.
+    #[arg(long)]
+    pub exit_empty: bool,
+    /// Go on, and fetch again after this time: 90s, 5m, 1h.
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "exit_empty")]
+    pub every: Option<Duration>,
+    /// Write JSON to standard output, an object for each account.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `fido talk`

@@ -9,6 +9,8 @@ use crate::host::Host;
 /// The exit codes, as sysexits numbers and names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
+    /// There was no new mail, where that was to be told so.
+    Empty = 1,
     /// The command line, or an argument that cannot be sent.
     Usage = 64,
     /// There is no such host.
@@ -23,17 +25,20 @@ pub enum Exit {
     Io = 74,
     /// It may go better another time.
     Temporary = 75,
-    /// The server does not speak POP2.
+    /// The server does not speak POP2, or is not trusted.
     Protocol = 76,
     /// The login is refused.
     NoPermission = 77,
     /// The configuration is wrong.
     Config = 78,
+    /// A person or the system has ended it; the exit code is that of [`Temporary`](Self::Temporary).
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        // Sysexits have no number for it, and it may go better another time.
+        Self::from(if exit == Exit::Interrupted { Exit::Temporary as u8 } else { exit as u8 })
     }
 }
 

@@ -31,10 +31,7 @@ pub mod tls;
 
 use std::future::Future;
 
-use tokio::{
-    runtime,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::runtime;
 
 pub use exit::{Exit, Failure};
 
@@ -58,36 +55,10 @@ pub fn run(fido: &Fido) -> Result<(), Failure> {
             }
             Ok(())
         }
-        Command::Fetch(fetch) => {
-            for profile in accounts::chosen(&config, &fetch.accounts)? {
-                fetch_account(profile, fetch)?;
-            }
-            Ok(())
-        }
+        Command::Fetch(fetch) => block_on(fetch::run(&config, fetch)),
         Command::Accounts { json } => accounts::show(&config, *json),
         Command::Talk(talk) => block_on(talk::run(&config, talk)),
     }
-}
-
-fn fetch_account(profile: config::Profile, fetch: &args::Fetch) -> Result<(), Failure> {
-    let Some(to) = fetch.to.clone().or_else(|| profile.to.clone()) else {
-        let text = format!(
-            "{}: it is not said where mail is to go; use --to, or `to` in the configuration",
-            profile.name
-        );
-        return Err(Failure::new(Exit::Usage, text));
-    };
-    let sink = sink::Sink::open(&to)?;
-    let delete = fetch.delete || (profile.delete && !fetch.keep);
-    let verbose = fetch.accounts.way.verbose;
-    let account = Account::new(profile, verbose)?;
-    let mut fetching = fetch::Fetching::new(&account, sink, delete, verbose);
-    let fetched = block_on(until_signalled(fetching.run(&fetch.folders)));
-    let tally = fetching.tally();
-    if fetched.is_ok() || tally.messages > 0 {
-        eprintln!("fido: {}", tally.summary(&to));
-    }
-    fetched
 }
 
 /// Runs `work` on this thread; what still waits for standard input or a name server then is not waited for.
@@ -99,18 +70,4 @@ fn block_on<F: Future<Output = Result<(), Failure>>>(work: F) -> Result<(), Fail
     let done = runtime.block_on(work);
     runtime.shutdown_background();
     done
-}
-
-/// Stops `work` between two steps when the user or the system says so: never while a file is being written.
-async fn until_signalled<F: Future<Output = Result<(), Failure>>>(work: F) -> Result<(), Failure> {
-    let cannot_listen = |error| Failure::new(Exit::Software, format!("cannot wait for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
-    tokio::select! {
-        biased;
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        done = work => return done,
-    }
-    Err(Failure::new(Exit::Temporary, "interrupted; what is not here yet is still on the server"))
 }

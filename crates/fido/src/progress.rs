@@ -20,7 +20,7 @@ impl Progress {
         } else {
             ProgressBar::new(count.into())
         };
-        let template = "{prefix} {bar:30} {pos}/{len} messages, {msg}";
+        let template = "{prefix} {bar:30} {pos}/{len} messages, {msg}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
@@ -42,9 +42,9 @@ impl Progress {
         self.bar.set_message(format!("{}, {rate}/s", HumanBytes(self.octets)));
     }
 
-    /// A message is dealt with.
-    pub fn message(&self) {
-        self.bar.inc(1);
+    /// It is this message's turn.
+    pub fn at(&self, number: u32) {
+        self.bar.set_position(u64::from(number).saturating_sub(1));
     }
 }
 

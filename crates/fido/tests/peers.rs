@@ -77,7 +77,7 @@ fn uw_ipop2d_closes_on_a_read_out_of_range() {
                   S: - Bye, bad READ
                   close";
     let place = Place::new();
-    Peer::plays(&[script]).meets("fetch", &["--to", &place.target("maildir")]).ends(0, "no messages");
+    Peer::plays(&[script]).meets("fetch", &["--to", &place.target("maildir")]).ends(0, "no new messages");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn jnos_says_no_mail_in_place_of_a_count() {
     outcome.ends(0, "");
     assert_eq!(outcome.stdout, "no messages in the default mailbox\n");
     let place = Place::new();
-    Peer::plays(&[script]).meets("fetch", &["--to", &place.target("mbox")]).ends(0, "no messages");
+    Peer::plays(&[script]).meets("fetch", &["--to", &place.target("mbox")]).ends(0, "no new messages");
     assert!(!place.path().exists());
 }
 

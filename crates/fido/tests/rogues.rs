@@ -58,7 +58,7 @@ fn counts_that_are_wrong_end_in_an_error_or_in_what_there_is() {
     fetch_nothing("S: #1\nC: READ 1\nS: #7\nC: QUIT\nclose", 76, "where the length of a message");
     fetch_nothing("S: =7\nC: QUIT\nclose", 76, "where a count of messages (#) is awaited");
     // Fewer than there are: those stay there.
-    fetch_nothing("S: #0\nC: QUIT\nS: +", 0, "no messages");
+    fetch_nothing("S: #0\nC: QUIT\nS: +", 0, "no new messages");
 }
 
 #[test]

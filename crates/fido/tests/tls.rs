@@ -136,7 +136,7 @@ fn an_account_of_the_configuration_is_enough() {
     assert_eq!(fido(&["check"]).stdout, "1 message in the default mailbox\n");
     fido(&["fetch", "home"]).ends(0, "deleted on the server");
     assert_eq!(messages(&place.path()), ["Subject: 1\n\nWoof.\n"]);
-    fido(&["fetch"]).ends(0, "no messages");
+    fido(&["fetch"]).ends(0, "no new messages");
     fido(&["fetch", "work"]).ends(64, "\"work\" is no account; there are home");
     fs::write(&config, "[account.home]\nhos = 1\n").unwrap();
     fido(&["fetch"]).ends(78, "unknown field `hos`");

@@ -7,13 +7,17 @@ mod stdout;
 use std::{
     ffi::{OsStr, OsString},
     fmt, fs, io,
+    num::NonZeroU32,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
-use postbox::{Error, FolderName, Postbox, Store, letter::Letter};
+use postbox::{Error, FolderName, Mailbox, Postbox, Store, letter::Letter};
 
-use crate::{Exit, Failure};
+use crate::{
+    Exit, Failure,
+    known::{Digester, Fingerprint},
+};
 
 /// `--to`: where mail is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +47,24 @@ impl Target {
                 Ok(Self::Store { kind: kind.to_owned(), path: OsStr::from_bytes(path).into() })
             }
             _ => Err("mail goes to maildir:PATH, mbox:PATH, mh:PATH, mtx:PATH or -"),
+        }
+    }
+}
+
+impl Target {
+    /// What tells it from every other place, wherever fido is run.
+    #[must_use]
+    pub fn identity(&self) -> OsString {
+        match self {
+            Self::Store { kind, path } => {
+                let path = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+                let mut identity = kind.clone();
+                identity.push(":");
+                identity.push(path.as_deref().unwrap_or(Path::new("")));
+                identity
+            }
+            Self::Command(command) => format!("| {command}").into(),
+            Self::Stdout => "-".into(),
         }
     }
 }
@@ -88,6 +110,30 @@ impl Sink {
         }
         // A store follows no link in its own place; this one is the user's own.
         store(&fs::canonicalize(path).unwrap_or_else(|_| path.clone())).map(Self::Store)
+    }
+
+    /// Whether a message is here, as far as that can be seen: a store is looked through from its end, and of what has
+    /// gone to a command or to standard output nothing is known.
+    pub async fn holds(&self, message: &Fingerprint) -> Result<bool, Failure> {
+        let Self::Store(store) = self else { return Ok(false) };
+        let failure =
+            |error: Error| Failure::new(exit_of(&error), format!("cannot look for a message: {error}"));
+        let mut mailbox = store.select(&FolderName::inbox()).await.map_err(failure)?;
+        for number in (1..=mailbox.count()).rev().filter_map(NonZeroU32::new) {
+            let Some(there) = mailbox.message(number).await.map_err(failure)? else { continue };
+            if there.length() != message.size {
+                continue;
+            }
+            let (mut digester, mut octets, mut wire) = (Digester::default(), there.octets(), Vec::new());
+            while octets.next(&mut wire).await.map_err(failure)? {
+                digester.update(&wire);
+                wire.clear();
+            }
+            if digester.finish() == *message {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes a message; it is safe when this returns. Where it fails, nothing of the message is left.

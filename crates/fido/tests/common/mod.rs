@@ -7,6 +7,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Command, Output, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -106,7 +107,16 @@ pub fn bare_fido() -> Command {
     for folder in ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"] {
         fido.env(folder, "/nonexistent");
     }
+    // It remembers nothing of what was fetched before.
+    fido.env("XDG_STATE_HOME", fresh_folder());
     fido
+}
+
+/// A folder that nobody else has.
+fn fresh_folder() -> std::path::PathBuf {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("state-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 /// Runs `command` to its end with `input` on its standard input.
