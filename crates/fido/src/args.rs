@@ -51,6 +51,12 @@ pub enum Command {
     /// Lines are read from standard input and sent as they are, right or wrong, each after the answer to the
     /// one before. Where standard input is a terminal, HELO without a password asks for it.
     Talk(Talk),
+    /// Say what the server does, case by case, without harm to the mailbox.
+    ///
+    /// Each case is held against RFC 937, which the server keeps or differs from, or which is silent. Nothing is
+    /// marked for deletion; one small message is retrieved, which some servers then count as seen. One login of a user
+    /// that cannot exist is tried: a server may slow down whoever guesses. The exit code is 0 whatever is found.
+    Probe(Probe),
 }
 
 /// `fido check`
@@ -131,6 +137,26 @@ pub struct Talk {
     /// Who logs in first.
     #[command(flatten)]
     pub login: Login,
+}
+
+/// `fido probe`
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// An account of the configuration, or a server: host or host:port, an IPv6 address with a port in brackets.
+    #[arg(value_name = "ACCOUNT|HOST")]
+    pub name: String,
+    /// How to come to the server.
+    #[command(flatten)]
+    pub way: Way,
+    /// Who logs in, to see what there is to see after a login.
+    #[command(flatten)]
+    pub login: Login,
+    /// A folder to select.
+    #[arg(long, value_name = "NAME", value_parser = MailboxName::new)]
+    pub folder: Option<MailboxName>,
+    /// Write the report as JSON, with the dialogue of every case.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Whose mail.

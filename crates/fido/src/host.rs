@@ -108,7 +108,11 @@ impl Host {
         let mut refusal = "it has no address".to_owned();
         for address in addresses {
             match timeout_at(deadline, TcpStream::connect(address)).await.map_err(silent)? {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => {
+                    // What is sent in two pieces is to arrive in two; where this fails, it may not.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
                 Err(error) => refusal = error.to_string(),
             }
         }

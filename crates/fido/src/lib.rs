@@ -2,7 +2,7 @@
 //!
 //! - [`args`] is the command line, [`exit`] how it ends;
 //! - [`config`] has accounts, [`accounts`] tells which are meant, [`paths`] where files are;
-//! - [`check`], [`fetch`], [`setup`] and [`talk`] are the commands;
+//! - [`check`], [`fetch`], [`setup`], [`talk`] and [`probe`] are the commands;
 //! - [`connection`] leads to a server, by way of [`host`], [`tls`] or with [`consent`] in clear; [`password`] and
 //!   [`session`] from there to a selected folder;
 //! - [`sink`] is where messages go, [`known`] what has been fetched already;
@@ -22,6 +22,7 @@ pub mod host;
 pub mod known;
 pub mod password;
 pub mod paths;
+pub mod probe;
 pub mod progress;
 pub mod session;
 pub mod setup;
@@ -58,6 +59,7 @@ pub fn run(fido: &Fido) -> Result<(), Failure> {
         Command::Fetch(fetch) => block_on(fetch::run(&config, fetch)),
         Command::Accounts { json } => accounts::show(&config, *json),
         Command::Talk(talk) => block_on(talk::run(&config, talk)),
+        Command::Probe(probe) => block_on(probe::run(&config, probe)),
     }
 }
 

@@ -108,7 +108,7 @@ impl Account {
 }
 
 /// The name of a folder that no server has.
-fn no_folder() -> Result<MailboxName, Failure> {
+pub(crate) fn no_folder() -> Result<MailboxName, Failure> {
     let random = RandomState::new().hash_one("a folder");
     MailboxName::new(&format!("no-such-folder-{random:016x}"))
         .map_err(|error| Failure::new(Exit::Software, error.to_string()))
