@@ -3,7 +3,8 @@
 //! The test suite runs each over its corpus and over inputs made from it; `fuzz/run` runs each under libFuzzer.
 //!
 //! Where a target has choices to make beside the octets that it is about, they are the first line of its input,
-//! in digits that a person can write: see [`framing`], [`wire_form`], [`server_session`], [`client_session`].
+//! in digits that a person can write: see [`framing`], [`wire_form`], [`server_session`], [`client_session`],
+//! [`message`].
 #![forbid(unsafe_code)]
 #![expect(clippy::panic, clippy::missing_panics_doc, reason = "a panic is how a target tells what it found")]
 
@@ -17,6 +18,7 @@ mod targets {
     pub(crate) mod devices;
     pub(crate) mod framing;
     pub(crate) mod mail_file;
+    pub(crate) mod message;
     pub(crate) mod passwd_file;
     pub(crate) mod proxy_header;
     pub(crate) mod receiving;
@@ -33,6 +35,7 @@ pub use targets::{
     devices::devices,
     framing::framing,
     mail_file::{mbox, mtx},
+    message::message,
     passwd_file::passwd_file,
     proxy_header::proxy_header,
     receiving::receiving,
@@ -45,7 +48,7 @@ pub use targets::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     ("framing", framing),
     ("command", command),
     ("reply", reply),
@@ -60,6 +63,7 @@ pub const TARGETS: [Target; 14] = [
     ("devices", devices),
     ("mbox", mbox),
     ("mtx", mtx),
+    ("message", message),
 ];
 
 /// What may be shown to a person in one line: no control character, which could move a terminal's cursor.
