@@ -6,7 +6,7 @@
 //! - [`connection`] leads to a server, by way of [`host`], [`tls`] or with [`consent`] in clear; [`password`] and
 //!   [`session`] from there to a selected folder;
 //! - [`sink`] is where messages go, [`known`] what has been fetched already;
-//! - [`message`] makes a message readable for a person;
+//! - [`local`] is the copy of mail that is here, [`message`] makes a message readable for a person;
 //! - [`escape`] shows what a server sent harmlessly, [`progress`] how far a fetch has come.
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ pub mod exit;
 pub mod fetch;
 pub mod host;
 pub mod known;
+pub mod local;
 pub mod message;
 pub mod password;
 pub mod paths;

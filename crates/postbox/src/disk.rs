@@ -1,4 +1,5 @@
-//! The calls that change a disk, each a step at which a test may kill the process or have the call fail.
+//! The calls that change a disk, each a step at which a test may kill the process or have the call fail. None follows
+//! a link below the folder that it is given; errors are the system's.
 
 use std::{
     ffi::{CStr, OsStr},
@@ -17,7 +18,7 @@ use rustix::{
 };
 
 /// Opens a folder in `parent`, following no link.
-pub(crate) fn open_folder(parent: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<OwnedFd> {
+pub fn open_folder(parent: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(parent, name.as_ref(), flags, Mode::empty())?)
 }
@@ -29,14 +30,14 @@ pub(crate) fn is_file(folder: impl AsFd, name: &CStr) -> bool {
 }
 
 /// Opens a folder by a path that the operator has given, whose links are the operator's.
-pub(crate) fn open_base(path: &Path) -> io::Result<OwnedFd> {
+pub fn open_base(path: &Path) -> io::Result<OwnedFd> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
 /// Makes a folder in `parent` where there is none, durably, for its owner alone; and opens it.
-pub(crate) fn make_folder(parent: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<OwnedFd> {
+pub fn make_folder(parent: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<OwnedFd> {
     step()?;
     match rustix::fs::mkdirat(&parent, name.as_ref(), Mode::RWXU) {
         Ok(()) => sync(&parent)?,
@@ -47,7 +48,7 @@ pub(crate) fn make_folder(parent: impl AsFd, name: impl AsRef<OsStr>) -> io::Res
 }
 
 /// Makes a file that did not exist, for its owner alone.
-pub(crate) fn make_file(folder: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<File> {
+pub fn make_file(folder: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<File> {
     step()?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(folder, name.as_ref(), flags, Mode::RUSR | Mode::WUSR)?.into())
@@ -103,13 +104,13 @@ pub(crate) fn set_length(file: &File, length: u64) -> io::Result<()> {
 }
 
 /// Waits until a file's octets, or a folder's names, are on the disk.
-pub(crate) fn sync(what: impl AsFd) -> io::Result<()> {
+pub fn sync(what: impl AsFd) -> io::Result<()> {
     step()?;
     Ok(rustix::fs::fsync(what)?)
 }
 
 /// Gives a file another place, where nothing is.
-pub(crate) fn rename(from: impl AsFd, old: &OsStr, to: impl AsFd, new: &OsStr) -> io::Result<()> {
+pub fn rename(from: impl AsFd, old: &OsStr, to: impl AsFd, new: &OsStr) -> io::Result<()> {
     step()?;
     match rustix::fs::renameat_with(&from, old, &to, new, RenameFlags::NOREPLACE) {
         // Some file systems know no flags here.
@@ -129,7 +130,7 @@ pub(crate) fn replace(folder: impl AsFd, old: &OsStr, new: &OsStr) -> io::Result
 }
 
 /// Removes a file; false where it was gone.
-pub(crate) fn unlink(folder: impl AsFd, name: &OsStr) -> io::Result<bool> {
+pub fn unlink(folder: impl AsFd, name: &OsStr) -> io::Result<bool> {
     step()?;
     match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
         Ok(()) => Ok(true),

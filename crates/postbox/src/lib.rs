@@ -4,6 +4,7 @@
 //!   their numbers until it is released. [`Message`] is one of them, held open.
 //! - [`maildir`], [`one_file`] ([`mbox`] and MTX), [`mh`] and [`memory`] are stores; [`chain`] is several in order,
 //!   taken for one.
+//! - [`disk`], [`name`] and [`quiet`] are what a program needs that works in a Maildir itself, as fido's reader does.
 //! - [`Location`] is what a configuration says of where mail lives, and [`Store`] any of the kinds it may name.
 //!
 //! Every store passes the same battery of tests, in `tests/battery`.
@@ -16,7 +17,7 @@ use tokio::io::AsyncRead;
 mod blocking;
 pub mod chain;
 mod date;
-mod disk;
+pub mod disk;
 mod draft;
 mod error;
 #[cfg(feature = "faults")]
@@ -32,10 +33,10 @@ pub mod memory;
 mod message;
 pub mod mh;
 mod mtx;
-mod name;
+pub mod name;
 pub mod one_file;
 mod place;
-mod quiet;
+pub mod quiet;
 mod spool;
 mod store;
 mod strange;

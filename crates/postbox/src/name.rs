@@ -13,23 +13,25 @@ use std::{
 use rustix::rand::GetRandomFlags;
 
 /// The part of a name that stays when a program changes the message's flags.
-pub(crate) fn unique(name: &[u8]) -> &[u8] {
+#[must_use]
+pub fn unique(name: &[u8]) -> &[u8] {
     name.split(|&octet| octet == b':').next().unwrap_or(name)
 }
 
 /// When the message was delivered, in seconds since 1970, by its name; 0 where the name does not say.
-pub(crate) fn seconds(name: &[u8]) -> u64 {
+#[must_use]
+pub fn seconds(name: &[u8]) -> u64 {
     let digits = name.iter().take_while(|octet| octet.is_ascii_digit()).count();
     number(name.get(..digits).unwrap_or_default()).unwrap_or(0)
 }
 
 /// The sizes that a name claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Claim {
+pub struct Claim {
     /// The file's size in octets.
-    pub(crate) stored: u64,
+    pub stored: u64,
     /// Its size in octets with CR LF line ends.
-    pub(crate) with_crlf: u64,
+    pub with_crlf: u64,
 }
 
 impl Claim {
@@ -60,7 +62,8 @@ fn field(name: &[u8], mark: &[u8]) -> Option<u64> {
 }
 
 /// A name for a new delivery that no other has: time, process, count, chance and host, as Maildir wants.
-pub(crate) fn fresh() -> String {
+#[must_use]
+pub fn fresh() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     static PROCESS: LazyLock<(u32, String)> = LazyLock::new(|| (chance(), host()));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -71,7 +74,8 @@ pub(crate) fn fresh() -> String {
 }
 
 /// The name under which a delivery becomes visible.
-pub(crate) fn visible(fresh: &str, sizes: Claim) -> OsString {
+#[must_use]
+pub fn visible(fresh: &str, sizes: Claim) -> OsString {
     format!("{fresh},S={},W={}", sizes.stored, sizes.with_crlf).into()
 }
 

@@ -10,7 +10,8 @@ const GRANULE: Duration = Duration::from_millis(100);
 const COARSE_GRANULE: Duration = Duration::from_secs(2);
 
 /// When the content changed, and when anything did; the second cannot be set back by a program.
-pub(crate) fn times(status: &Stat) -> (Duration, Duration) {
+#[must_use]
+pub fn times(status: &Stat) -> (Duration, Duration) {
     let time = |seconds: i64, nanos: u64| {
         let nanos = u32::try_from(nanos).unwrap_or_default();
         Duration::new(u64::try_from(seconds).unwrap_or_default(), nanos)
@@ -19,7 +20,8 @@ pub(crate) fn times(status: &Stat) -> (Duration, Duration) {
 }
 
 /// Whether a change from now on would show in the times.
-pub(crate) fn is_quiet((modified, changed): (Duration, Duration)) -> bool {
+#[must_use]
+pub fn is_quiet((modified, changed): (Duration, Duration)) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let granule = if changed.subsec_nanos() == 0 { COARSE_GRANULE } else { GRANULE };
     changed.max(modified) + granule < now

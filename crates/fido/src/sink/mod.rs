@@ -149,7 +149,8 @@ impl Sink {
     }
 }
 
-fn exit_of(error: &Error) -> Exit {
+/// The exit code of a store's error.
+pub(crate) fn exit_of(error: &Error) -> Exit {
     use io::ErrorKind::{
         IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, WouldBlock,
     };
