@@ -1,11 +1,16 @@
 //! fido against servers that lie, fall silent or break off: it ends, says why, and stores no part of a message.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop at the first surprise"
+)]
 
 mod common;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{Shutdown, TcpListener},
+    net::{Shutdown, TcpListener, TcpStream},
     time::Instant,
 };
 
@@ -183,4 +188,70 @@ fn what_a_server_says_cannot_move_the_cursor() {
         let shown = format!("{}{}", outcome.stdout, outcome.stderr);
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
     }
+}
+
+/// Serves sessions one after the other, each over its messages, with line ends of its own.
+fn serves(sessions: Vec<&'static [&'static str]>, end: &'static str) -> Peer {
+    Peer::serves(move |listener| {
+        for messages in sessions {
+            session(listener.accept().unwrap().0, messages, end);
+        }
+    })
+}
+
+fn session(mut stream: TcpStream, messages: &[&str], end: &str) {
+    let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let mut say = |text: &str| stream.write_all(text.as_bytes()).unwrap();
+    let length = |at: usize| messages.get(at).map_or(0, |message| message.len());
+    say(&format!("+ POP2 x{end}"));
+    let mut current = 0;
+    for line in lines.map_while(Result::ok) {
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["HELO", ..] => say(&format!("#{}{end}", messages.len())),
+            ["READ", number] => {
+                current = number.parse::<usize>().unwrap() - 1;
+                say(&format!("={}{end}", length(current)));
+            }
+            ["RETR"] => say(messages[current]),
+            ["ACKS"] => {
+                current += 1;
+                say(&format!("={}{end}", length(current)));
+            }
+            _ => return say(&format!("+ bye{end}")),
+        }
+    }
+}
+
+#[test]
+fn replies_without_cr_and_messages_without_a_line_end_are_taken() {
+    for end in ["\n", "\r\n"] {
+        let place = Place::new();
+        let peer = serves(vec![&["Subject: 1\r\n\r\nWoof", "x", "\r\n"]], end);
+        peer.meets("fetch", &["--to", &place.target("maildir")]).ends(0, "3 messages");
+        assert_eq!(messages(&place.path()), ["\n", "Subject: 1\n\nWoof", "x"]);
+    }
+}
+
+#[test]
+fn counts_sizes_and_contents_that_change_make_it_skip_nothing_and_store_nothing_twice() {
+    let (place, state) = (Place::new(), tempfile::tempdir().unwrap());
+    let target = place.target("maildir");
+    let steps: [(&[&str], &str); 6] = [
+        (&["one\r\n", "two\r\n"], "2 messages"),
+        // As many, of the same sizes, and others.
+        (&["six\r\n", "ten\r\n"], "2 messages"),
+        (&[], "no new messages"),
+        (&["ten\r\n", "three\r\n", "six\r\n"], "1 message"),
+        (&["three\r\n", ""], "no new messages"),
+        (&["", "", "three\r\n", "four\r\n"], "1 message"),
+    ];
+    let peer = serves(steps.iter().map(|(messages, _)| *messages).collect(), "\r\n");
+    for (messages, text) in steps {
+        let arguments = ["--user", "fred", "--password-stdin", "--to", &target];
+        let mut fido = common::fido(peer.address, "fetch", &arguments);
+        let outcome = common::run(fido.env("XDG_STATE_HOME", state.path()), "bone\n");
+        assert!(outcome.stderr.contains(text), "{messages:?}: {outcome:?}");
+    }
+    peer.done();
+    assert_eq!(messages(&place.path()), ["four\n", "one\n", "six\n", "ten\n", "three\n", "two\n"]);
 }
