@@ -19,12 +19,17 @@ pub async fn run(account: &Account, folders: &Folders) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(count: u32, folder: Option<&MailboxName>) -> String {
-    let messages = match count {
+/// So many messages, in words.
+pub(crate) fn messages(count: u32) -> String {
+    match count {
         0 => "no messages".to_owned(),
         1 => "1 message".to_owned(),
         _ => format!("{count} messages"),
-    };
+    }
+}
+
+fn line(count: u32, folder: Option<&MailboxName>) -> String {
+    let messages = messages(count);
     match folder {
         None => format!("{messages} in the default mailbox"),
         Some(name) if count == 0 => format!("{messages} in {name}, or there is no such folder"),

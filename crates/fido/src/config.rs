@@ -79,6 +79,8 @@ struct RawAccount {
     #[serde(deserialize_with = "parsed_user")]
     user: User,
     password_command: Option<String>,
+    #[serde(default)]
+    keyring: bool,
     #[serde(default, deserialize_with = "parsed_names")]
     folders: Vec<MailboxName>,
     #[serde(default, deserialize_with = "parsed_target")]
@@ -188,7 +190,11 @@ impl RawAccount {
             route: Route { host: self.host, security, timeout, consent },
             quoting: if self.raw { Quoting::Raw } else { Quoting::Rfc },
             user: self.user,
-            password: self.password_command.map_or(Source::Person, Source::Command),
+            password: match self.password_command {
+                Some(command) => Source::Command(command),
+                None if self.keyring => Source::Keyring,
+                None => Source::Person,
+            },
             folders: self.folders,
             to: self.to,
             delete: self.delete,

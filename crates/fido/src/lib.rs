@@ -20,6 +20,8 @@ pub mod escape;
 pub mod exit;
 pub mod fetch;
 pub mod host;
+#[cfg(feature = "keyring")]
+mod keyring;
 pub mod known;
 pub mod local;
 pub mod message;

@@ -24,6 +24,8 @@ pub enum Source {
     Command(String),
     /// The first line of standard input.
     Stdin,
+    /// The desktop's keyring, where fido was built with it.
+    Keyring,
 }
 
 /// The password of `user` on `host`.
@@ -33,6 +35,13 @@ pub fn get(source: &Source, user: &User, host: &Host) -> Result<Secret, Failure>
         Source::Stdin => first_line(io::stdin().lock()).map_err(|error| {
             Failure::new(Exit::Io, format!("cannot read the password from standard input: {error}"))
         }),
+        #[cfg(feature = "keyring")]
+        Source::Keyring => crate::keyring::get(user, host),
+        #[cfg(not(feature = "keyring"))]
+        Source::Keyring => Err(Failure::new(
+            Exit::Config,
+            "this fido was built without the keyring (cargo build --features fido/keyring); use password-command",
+        )),
         Source::Person if io::stdin().is_terminal() => ask(user, host),
         Source::Person => Err(Failure::new(
             Exit::Usage,

@@ -14,7 +14,7 @@ use pop2::{Quoting, Secret, User};
 use zeroize::Zeroizing;
 
 use crate::{
-    Exit, Failure,
+    Exit, Failure, check,
     config::{Config, Profile, TIMEOUT},
     connection::{Route, Security},
     consent::{self, Consent},
@@ -41,18 +41,18 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         name: host.to_string(),
         route,
         quoting: Quoting::Rfc,
-        user,
+        user: user.clone(),
         password: Source::Person,
         folders: Vec::new(),
         to: None,
         delete: false,
     };
-    let account = Account::with_password(profile, password, false);
+    let account = Account::with_password(profile, password.clone(), false);
     let mailbox = account.open(None).await?;
     let count = mailbox.count();
     // Nothing is marked, so nothing depends on how this goes.
     let _ = mailbox.quit().await;
-    eprintln!("Logged in: {count} messages in the default mailbox.");
+    eprintln!("Logged in: {} in the default mailbox.", check::messages(count));
 
     let taken = |name: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -68,6 +68,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     let proposed = label.unwrap_or("home").to_owned();
     let name = until_good("What to call this account", Some(&proposed), taken)?;
     let command = line("Command that gives the password (empty: ask each time): ")?;
+    let keyring = command.is_empty() && keep_in_keyring(&user, &host, &password)?;
     let place = format!("maildir:{}", folder_of(&name));
     let to = until_good("Where mail goes (maildir:, mbox: or mh: and a path)", Some(&place), |text| {
         let expanded = expand(text);
@@ -75,7 +76,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     })?;
     let delete = consent::ask("Delete messages on the server once they are safe here? [y/N] ")?;
     let profile = account.profile();
-    let table = table(&name, profile, &command, &to, delete)?;
+    let table = table(&name, profile, &command, keyring, &to, delete)?;
     write(&config.path, &table)?;
     if let Some(folder) = to.strip_prefix("maildir:").map(expand)
         && let Some(above) = Path::new(&folder).parent()
@@ -140,7 +141,14 @@ async fn security_of(host: &Host) -> Result<(Security, Consent), Failure> {
 }
 
 /// The account as a table of the configuration.
-fn table(name: &str, profile: &Profile, command: &str, to: &str, delete: bool) -> Result<String, Failure> {
+fn table(
+    name: &str,
+    profile: &Profile,
+    command: &str,
+    keyring: bool,
+    to: &str,
+    delete: bool,
+) -> Result<String, Failure> {
     let mut account = toml::Table::new();
     let mut put = |key: &str, value: toml::Value| account.insert(key.to_owned(), value);
     put("host", profile.route.host.to_string().into());
@@ -152,6 +160,9 @@ fn table(name: &str, profile: &Profile, command: &str, to: &str, delete: bool) -
     put("user", profile.user.to_string().into());
     if !command.is_empty() {
         put("password-command", command.into());
+    }
+    if keyring {
+        put("keyring", true.into());
     }
     put("to", to.into());
     if delete {
@@ -225,6 +236,27 @@ fn line(question: &str) -> Result<String, Failure> {
         Ok(_) => Ok(answer.trim().to_owned()),
         Err(error) => Err(Failure::new(Exit::Io, format!("cannot read the answer: {error}"))),
     }
+}
+
+/// Puts the password into the keyring, where there is one and that is wanted.
+#[cfg(feature = "keyring")]
+fn keep_in_keyring(user: &User, host: &Host, password: &Secret) -> Result<bool, Failure> {
+    if !consent::ask("Keep the password in the keyring? [y/N] ")? {
+        return Ok(false);
+    }
+    let kept = String::from_utf8(password.expose().to_vec()).map(Zeroizing::new);
+    match kept.ok().map(|password| crate::keyring::set(user, host, &password)) {
+        Some(Ok(())) => return Ok(true),
+        Some(Err(failure)) => eprintln!("  {failure}"),
+        None => eprintln!("  a keyring keeps text, and that password is none"),
+    }
+    Ok(false)
+}
+
+#[cfg(not(feature = "keyring"))]
+#[allow(clippy::unnecessary_wraps)] // as with the keyring
+fn keep_in_keyring(_: &User, _: &Host, _: &Secret) -> Result<bool, Failure> {
+    Ok(false)
 }
 
 fn read_password(user: &User, host: &Host) -> Result<Secret, Failure> {

@@ -160,7 +160,7 @@ fn setup_asks_tries_shows_the_certificate_and_writes_an_account() {
     let outcome = setup(&[&host, "y", "fido", "bone", "home", "echo bone", &target, "y"]);
     outcome.ends(0, "`fido fetch home` fetches the mail");
     let fingerprint = fido::tls::Fingerprint::of(&pem(&house.certificate())).to_string();
-    for shown in ["names        127.0.0.1", "valid until", &fingerprint, "Logged in: 1 messages"] {
+    for shown in ["names        127.0.0.1", "valid until", &fingerprint, "Logged in: 1 message "] {
         assert!(outcome.stderr.contains(shown), "{shown}: {}", outcome.stderr);
     }
     let fido = |arguments: &[&str]| run(bare_fido().arg("--config").arg(&config).args(arguments), "");
