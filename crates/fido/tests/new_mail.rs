@@ -3,6 +3,7 @@
 // Tests stop at the first surprise.
 
 mod common;
+mod house;
 
 use std::{
     fs,
@@ -15,8 +16,6 @@ use std::{
 use common::{Outcome, bare_fido, messages, run};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-
-mod house;
 
 use house::House;
 
@@ -66,14 +65,14 @@ fn only_new_mail_comes_and_others_may_delete_meanwhile() {
     let fido = Fido::new(&house);
     fido.fetch(&[]).ends(0, "no new messages");
     for number in 1..=3 {
-        house.put(number, &message(number));
+        house.put(number, message(number));
     }
     fido.fetch(&[]).ends(0, "3 messages");
     fido.fetch(&[]).ends(0, "no new messages");
-    house.put(4, &message(4));
+    house.put(4, message(4));
     fido.fetch(&["--verbose"]).ends(0, "1 message (");
     house.remove(2);
-    house.put(5, &message(5));
+    house.put(5, message(5));
     // As many as before, and of the same sizes.
     fido.fetch(&[]).ends(0, "1 message (");
     assert_eq!(fido.mail(), (1..=5).map(message).collect::<Vec<_>>());
@@ -88,13 +87,13 @@ fn only_new_mail_comes_and_others_may_delete_meanwhile() {
 fn what_is_kept_first_can_be_deleted_later() {
     let house = House::new();
     let fido = Fido::new(&house);
-    house.put(1, &message(1));
-    house.put(2, &message(2));
+    house.put(1, message(1));
+    house.put(2, message(2));
     fido.fetch(&["--keep"]).ends(0, "2 messages");
-    house.put(3, &message(3));
+    house.put(3, message(3));
     fido.fetch(&["--delete"]).ends(0, "3 deleted on the server");
     assert_eq!((fido.mail().len(), house.left()), (3, 0));
-    house.put(4, &message(1));
+    house.put(4, message(1));
     fido.fetch(&["--delete"]).ends(0, "1 message (");
     assert_eq!(fido.mail().len(), 4, "the same octets again are another message");
 }
@@ -104,9 +103,9 @@ fn what_is_wanted_can_be_bounded() {
     let house = House::new();
     let fido = Fido::new(&house);
     for number in 1..=5 {
-        house.put(number, &message(number));
+        house.put(number, message(number));
     }
-    house.put(6, &format!("Subject: large\n\n{}\n", "x".repeat(10_000)));
+    house.put(6, format!("Subject: large\n\n{}\n", "x".repeat(10_000)));
     fido.fetch(&["--newest", "2", "--max-size", "1000"]).ends(0, "1 message");
     assert_eq!(fido.mail(), [message(5)]);
     let limited = fido.fetch(&["--limit", "2", "--max-size", "1000"]);
@@ -126,8 +125,8 @@ fn what_is_wanted_can_be_bounded() {
 fn a_delivery_command_gets_each_message_and_says_whether_it_has_it() {
     let house = House::new();
     let fido = Fido::new(&house);
-    house.put(1, &message(1));
-    house.put(2, &format!("Subject: 2\n\n{}", "0123456789abcde\n".repeat(200_000)));
+    house.put(1, message(1));
+    house.put(2, format!("Subject: 2\n\n{}", "0123456789abcde\n".repeat(200_000)));
     let took = fido.folder.path().join("took");
     let take = format!("cat >>'{}'", took.display());
     let refuse = "cat >/dev/null; exit 75";
@@ -135,8 +134,8 @@ fn a_delivery_command_gets_each_message_and_says_whether_it_has_it() {
     assert_eq!(house.left(), 2);
     run(&mut fido.command(&["--delete", "--mda", "true"]), "").ends(0, "2 messages");
     assert_eq!(house.left(), 0, "it need not read what it takes");
-    house.put(3, &message(3));
-    house.put(4, &message(4));
+    house.put(3, message(3));
+    house.put(4, message(4));
     run(&mut fido.command(&["--mda", &take]), "").ends(0, "2 messages");
     assert_eq!(fs::read_to_string(&took).unwrap(), message(3) + &message(4));
     run(&mut fido.command(&["--mda", &take]), "").ends(0, "no new messages");
@@ -164,7 +163,7 @@ fn a_kill_at_any_moment_neither_loses_nor_doubles_a_message() {
         let fido = Fido::new(&house);
         let count = 60;
         for number in 1..=count {
-            house.put(number, &message(number));
+            house.put(number, message(number));
         }
         let target = format!("{kind}:{}", fido.place().display());
         for round in 0..12 {
@@ -209,13 +208,13 @@ fn stored(kind: &str, place: &Path) -> Vec<String> {
 fn every_so_often_mail_is_fetched_again_until_it_is_stopped() {
     let house = House::new();
     let fido = Fido::new(&house);
-    house.put(1, &message(1));
+    house.put(1, message(1));
     let target = format!("maildir:{}", fido.place().display());
     let mut command = fido.command(&["--to", &target, "--every", "1s"]);
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(said.next().unwrap().unwrap().contains("1 message"));
-    house.put(2, &message(2));
+    house.put(2, message(2));
     assert!(said.any(|line| line.unwrap().contains("1 message")));
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert!(child.wait().unwrap().success());
@@ -226,7 +225,7 @@ fn every_so_often_mail_is_fetched_again_until_it_is_stopped() {
 fn two_fetches_of_one_folder_do_not_run_at_once() {
     let house = House::new();
     let fido = Fido::new(&house);
-    house.put(1, &message(1));
+    house.put(1, message(1));
     let wait = format!(
         "cat >/dev/null; touch '{0}/begun'; while [ ! -e '{0}/go' ]; do sleep 0.05; done",
         fido.folder.path().display()

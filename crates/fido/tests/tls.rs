@@ -3,68 +3,45 @@
 // Tests stop at the first surprise.
 
 mod common;
+mod house;
 
-use std::{fs, io::Read, net::SocketAddr, path::PathBuf};
+use std::{fs, io::Read, path::PathBuf};
 
 use common::{Outcome, Peer, Place, bare_fido, fido, messages, run};
-use doghouse::{
-    config::Config,
-    daemon::{Daemon, Doors, Handed},
-};
+use house::House;
 use rcgen::{CertificateParams, KeyPair};
-use tempfile::TempDir;
 
 /// A server with a certificate for 127.0.0.1 that no authority of any system has signed.
-struct House {
-    folder: TempDir,
-    _runtime: tokio::runtime::Runtime,
-    _daemon: Daemon,
-    address: SocketAddr,
-}
-
-impl House {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+fn tls_house() -> House {
+    let house = House::with("certificate = 'crt.pem'\nkey = 'key.pem'\n", |folder| {
         let key = KeyPair::generate().unwrap();
         let certificate =
             CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
-        fs::write(at("crt.pem"), certificate.pem()).unwrap();
-        fs::write(at("key.pem"), key.serialize_pem()).unwrap();
-        fs::create_dir_all(at("mail/fido/new")).unwrap();
-        fs::write(at("mail/fido/new/1.x"), "Subject: 1\n\nWoof.\n").unwrap();
-        fs::write(at("users"), "fido:{PLAIN}bone\n").unwrap();
-        let text = "[[listener]]\naddress = '127.0.0.1:0'\ncertificate = 'crt.pem'\nkey = 'key.pem'\n";
-        let config = Config::parse(text, &at("x.toml")).unwrap();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let daemon = {
-            let _within = runtime.enter();
-            let doors = Doors::open(&config, Handed::default()).unwrap();
-            Daemon::start(config, doors, None).unwrap()
-        };
-        let address = daemon.addresses()[0];
-        Self { folder, _runtime: runtime, _daemon: daemon, address }
-    }
+        fs::write(folder.join("crt.pem"), certificate.pem()).unwrap();
+        fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+    });
+    house.put(1, "Subject: 1\n\nWoof.\n");
+    house
+}
 
-    fn certificate(&self) -> PathBuf {
-        self.folder.path().join("crt.pem")
-    }
+fn certificate(house: &House) -> PathBuf {
+    house.path().join("crt.pem")
+}
 
-    fn fetch(&self, trust: &[&str], place: &Place) -> Outcome {
-        let target = place.target("maildir");
-        let arguments = [&["--user", "fido", "--password-stdin", "--to", &target], trust].concat();
-        run(&mut fido(self.address, "fetch", &arguments), "bone\n")
-    }
+fn fetch(house: &House, trust: &[&str], place: &Place) -> Outcome {
+    let target = place.target("maildir");
+    let arguments = [&["--user", "fido", "--password-stdin", "--to", &target], trust].concat();
+    run(&mut fido(house.address, "fetch", &arguments), "bone\n")
 }
 
 #[test]
 fn mail_comes_by_tls_from_a_server_that_is_trusted() {
-    let house = House::new();
-    let authority = house.certificate();
+    let house = tls_house();
+    let authority = certificate(&house);
     let fingerprint = fido::tls::Fingerprint::of(&pem(&authority)).to_string();
     for trust in [["--ca", authority.to_str().unwrap()], ["--pin", &fingerprint]] {
         let place = Place::new();
-        house.fetch(&trust, &place).ends(0, "1 message");
+        fetch(&house, &trust, &place).ends(0, "1 message");
         assert_eq!(messages(&place.path()), ["Subject: 1\n\nWoof.\n"]);
     }
 }
@@ -76,9 +53,9 @@ fn pem(path: &std::path::Path) -> tokio_rustls::rustls::pki_types::CertificateDe
 
 #[test]
 fn a_server_that_is_not_trusted_hears_no_password() {
-    let house = House::new();
+    let house = tls_house();
     let other = "ab".repeat(32);
-    let empty = house.folder.path().join("empty.pem");
+    let empty = house.path().join("empty.pem");
     fs::write(&empty, "").unwrap();
     let (empty, missing) = (empty.to_str().unwrap(), "/nonexistent/ca.pem");
     for (trust, code, text) in [
@@ -89,7 +66,7 @@ fn a_server_that_is_not_trusted_hears_no_password() {
         (vec!["--pin", "sha256:12"], 64, ""),
     ] {
         let place = Place::new();
-        let outcome = house.fetch(&trust, &place);
+        let outcome = fetch(&house, &trust, &place);
         assert_eq!(outcome.code, Some(code), "{outcome:#?}");
         assert!(outcome.stderr.contains(text), "{outcome:#?}");
         assert!(!place.path().exists(), "{trust:?}");
@@ -123,9 +100,9 @@ fn what_is_no_tls_is_said_and_hears_nothing() {
 
 #[test]
 fn an_account_of_the_configuration_is_enough() {
-    let house = House::new();
+    let house = tls_house();
     let place = Place::new();
-    let config = house.folder.path().join("fido.toml");
+    let config = house.path().join("fido.toml");
     let text = format!(
         "[account.home]\nhost = '{}'\nuser = 'fido'\nca = 'crt.pem'\npassword-command = 'echo bone'\nto = '{}'\ndelete = true\n",
         house.address,
@@ -144,7 +121,7 @@ fn an_account_of_the_configuration_is_enough() {
 
 #[test]
 fn setup_asks_tries_shows_the_certificate_and_writes_an_account() {
-    let house = House::new();
+    let house = tls_house();
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("fido/config.toml");
     let target = format!("maildir:{}", folder.path().join("mail/home").display());
@@ -159,7 +136,7 @@ fn setup_asks_tries_shows_the_certificate_and_writes_an_account() {
     wrong.ends(77, "the server refuses the login");
     let outcome = setup(&[&host, "y", "fido", "bone", "home", "echo bone", &target, "y"]);
     outcome.ends(0, "`fido fetch home` fetches the mail");
-    let fingerprint = fido::tls::Fingerprint::of(&pem(&house.certificate())).to_string();
+    let fingerprint = fido::tls::Fingerprint::of(&pem(&certificate(&house))).to_string();
     for shown in ["names        127.0.0.1", "valid until", &fingerprint, "Logged in: 1 message "] {
         assert!(outcome.stderr.contains(shown), "{shown}: {}", outcome.stderr);
     }
