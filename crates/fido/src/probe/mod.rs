@@ -1,8 +1,8 @@
 //! `fido probe`: what a POP2 server does, case by case, without harm to the mailbox.
 //!
-//! - [`cases`] is the table of what is tried; [`before`], [`messages`] and [`folders`] try it;
-//! - [`bench`] is what they have at hand, [`wire`] a connection, [`log`] what was said and heard;
-//! - [`finding`], [`guess`] and [`report`] are what comes of it.
+//! - `cases` is the table of what is tried; `before`, `messages` and `folders` try it;
+//! - `bench` is what they have at hand, `wire` a connection, `log` what was said and heard;
+//! - `finding`, `guess` and `report` are what comes of it.
 
 mod before;
 mod bench;
