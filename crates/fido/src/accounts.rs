@@ -169,7 +169,7 @@ mod tests {
 
     fn chosen_by(config: &str, line: &str) -> Result<Vec<Profile>, String> {
         let fido = Fido::try_parse_from(line.split(' ')).unwrap();
-        let Command::Check(check) = fido.command else { panic!("{line}") };
+        let Some(Command::Check(check)) = fido.command else { panic!("{line}") };
         let config = Config::parse(config, Path::new("fido.toml")).unwrap();
         chosen(&config, &check.accounts).map_err(|failure| failure.to_string())
     }

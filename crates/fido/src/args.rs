@@ -10,7 +10,9 @@ use pop2::{MailboxName, User};
 
 use crate::{config::Profile, fetch::duration, password::Source, sink::Target, tls::Fingerprint};
 
-/// Fetches mail from a POP2 mailbox server (RFC 937).
+/// Reads mail, and fetches it from a POP2 mailbox server (RFC 937).
+///
+/// Without a command, a full-screen reader shows the mail that is here; ? there lists its keys.
 ///
 /// The exit code is 0, or one of sysexits: 64 usage, 68 no such host, 69 nothing answers there, 73 and 74 the
 /// mail cannot be written here, 75 try again later, 76 the server does not speak POP2 or is not trusted, 77 the login
@@ -21,9 +23,23 @@ pub struct Fido {
     /// The configuration file; ~/.config/fido/config.toml without this.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// What to do.
+    /// Which mail is read.
+    #[command(flatten)]
+    pub reader: Reader,
+    /// What to do; without this, mail is read.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
+}
+
+/// `fido` without a command
+#[derive(Debug, Args)]
+pub struct Reader {
+    /// Read the mail of this account; the first one of the configuration without this.
+    #[arg(long, value_name = "NAME", conflicts_with = "mail")]
+    pub account: Option<String>,
+    /// Read this Maildir, which needs no account.
+    #[arg(long, value_name = "MAILDIR")]
+    pub mail: Option<PathBuf>,
 }
 
 /// What fido does.

@@ -19,6 +19,8 @@ pub enum Consent {
     /// A person is asked, unless that was done before.
     #[default]
     Asked,
+    /// Nobody can be asked: only if that was done before.
+    Remembered,
     /// Yes: `--plain`, or the configuration.
     Given,
 }
@@ -42,6 +44,9 @@ impl Consent {
             let text = format!("{host}: the password would cross the network in clear; {how}");
             Err(Failure::new(Exit::Usage, text))
         };
+        if self == Self::Remembered {
+            return refused("run `fido check` once, which asks whether that is meant, or use TLS");
+        }
         if !io::stdin().is_terminal() {
             return refused("use --tls, or --plain if that is meant");
         }

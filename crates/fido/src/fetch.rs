@@ -20,7 +20,7 @@ use crate::{
     args::Folders,
     connection::Connection,
     known::{Ask, Digester, Fingerprint, Memory, Name, Options, Planner, Quit, Record, Verdict},
-    progress::Progress,
+    progress::{Progress, Show},
     session::Account,
     sink::{Sink, Target},
 };
@@ -39,8 +39,8 @@ pub struct Wanted {
     pub all: bool,
     /// Where it is remembered what is here.
     pub state: Option<PathBuf>,
-    /// Whether the dialogue is shown, so that no bar may be.
-    pub verbose: bool,
+    /// Where it is shown how far it has come.
+    pub progress: Show,
 }
 
 /// A fetch on its way.
@@ -113,7 +113,7 @@ impl<'a> Fetching<'a> {
             name: folder.map(ToString::to_string),
             planner: Planner::new(&memory, count, options),
             record,
-            progress: Progress::new(&title, count, self.wanted.verbose),
+            progress: Progress::new(&title, count, &self.wanted.progress),
         };
         let mut place = Place::Mailbox(mailbox);
         let mut holes = 0;

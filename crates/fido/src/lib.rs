@@ -1,4 +1,4 @@
-//! Fetches mail from a POP2 mailbox server (RFC 937).
+//! Fetches mail from a POP2 mailbox server (RFC 937), and shows it.
 //!
 //! - [`args`] is the command line, [`exit`] how it ends;
 //! - [`config`] has accounts, [`accounts`] tells which are meant, [`paths`] where files are;
@@ -6,7 +6,8 @@
 //! - [`connection`] leads to a server, by way of [`host`], [`tls`] or with [`consent`] in clear; [`password`] and
 //!   [`session`] from there to a selected folder;
 //! - [`sink`] is where messages go, [`known`] what has been fetched already;
-//! - [`local`] is the copy of mail that is here, [`message`] makes a message readable for a person;
+//! - [`local`] is the copy of mail that is here, [`message`] makes a message readable for a person,
+//!   [`reader`] the screens on which that happens;
 //! - [`escape`] shows what a server sent harmlessly, [`progress`] how far a fetch has come.
 #![forbid(unsafe_code)]
 
@@ -29,6 +30,7 @@ pub mod password;
 pub mod paths;
 pub mod probe;
 pub mod progress;
+pub mod reader;
 pub mod session;
 pub mod setup;
 pub mod sink;
@@ -49,10 +51,16 @@ use session::Account;
 pub fn run(fido: &Fido) -> Result<(), Failure> {
     let given = fido.config.as_deref();
     let config = match fido.command {
-        Command::Setup => Config::load_if_there(given)?,
+        Some(Command::Setup) => Config::load_if_there(given)?,
         _ => Config::load(given)?,
     };
-    match &fido.command {
+    let Some(command) = &fido.command else { return reader::run(&config, &fido.reader) };
+    if fido.reader.account.is_some() || fido.reader.mail.is_some() {
+        let text =
+            "--account and --mail are for reading, without a command; name the account behind the command";
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    match command {
         Command::Setup => block_on(setup::run(&config)),
         Command::Check(check) => {
             for profile in accounts::chosen(&config, &check.accounts)? {

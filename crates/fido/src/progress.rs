@@ -1,31 +1,55 @@
 //! How far a fetch has come, shown while it runs where standard error is a terminal.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::mpsc::Sender};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-/// A bar with messages, octets and rate, or nothing.
+/// Where it is shown.
+#[derive(Debug, Clone)]
+pub enum Show {
+    /// As a bar, if standard error is a terminal.
+    Bar,
+    /// Nowhere.
+    Nothing,
+    /// To another thread, which may have ended.
+    Told(Sender<Step>),
+}
+
+/// How far a fetch has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The folder; the server for the default mailbox.
+    pub folder: String,
+    /// The message whose turn it is.
+    pub number: u32,
+    /// How many there are.
+    pub count: u32,
+}
+
+/// A bar with messages, octets and rate, a way to another thread, or nothing.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
     octets: u64,
+    told: Option<(Sender<Step>, String, u32)>,
 }
 
 impl Progress {
     /// The bar of a folder with `count` messages. It takes itself away when it is dropped.
     #[must_use]
-    pub fn new(folder: &str, count: u32, verbose: bool) -> Self {
-        let bar = if verbose || !std::io::stderr().is_terminal() {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new(count.into())
-        };
+    pub fn new(folder: &str, count: u32, show: &Show) -> Self {
+        let is_bar = matches!(show, Show::Bar) && std::io::stderr().is_terminal();
+        let bar = if is_bar { ProgressBar::new(count.into()) } else { ProgressBar::hidden() };
         let template = "{prefix} {bar:30} {pos}/{len} messages, {msg}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(folder.to_owned());
-        let mut progress = Self { bar, octets: 0 };
+        let told = match show {
+            Show::Told(sender) => Some((sender.clone(), folder.to_owned(), count)),
+            Show::Bar | Show::Nothing => None,
+        };
+        let mut progress = Self { bar, octets: 0, told };
         progress.octets(0);
         progress
     }
@@ -45,6 +69,9 @@ impl Progress {
     /// It is this message's turn.
     pub fn at(&self, number: u32) {
         self.bar.set_position(u64::from(number).saturating_sub(1));
+        if let Some((sender, folder, count)) = &self.told {
+            let _ = sender.send(Step { folder: folder.clone(), number, count: *count });
+        }
     }
 }
 

@@ -19,6 +19,8 @@ use crate::{Exit, Failure, config::Profile, connection::Connection, escape::Line
 pub struct Account {
     profile: Profile,
     verbose: bool,
+    /// Whether nothing is told on standard error, which is the screen.
+    is_quiet: bool,
     password: Secret,
     /// What the user has been told already.
     told: RefCell<BTreeSet<String>>,
@@ -34,7 +36,13 @@ impl Account {
     /// The same, where the password is known.
     #[must_use]
     pub fn with_password(profile: Profile, password: Secret, verbose: bool) -> Self {
-        Self { profile, verbose, password, told: RefCell::default() }
+        Self { profile, verbose, is_quiet: false, password, told: RefCell::default() }
+    }
+
+    /// As this, and nothing is told on standard error.
+    #[must_use]
+    pub fn quiet(self) -> Self {
+        Self { is_quiet: true, ..self }
     }
 
     /// What is known of it.
@@ -101,7 +109,7 @@ impl Account {
 
     /// Tells the user something, once.
     fn tell(&self, text: &str) {
-        if self.told.borrow_mut().insert(text.to_owned()) {
+        if !self.is_quiet && self.told.borrow_mut().insert(text.to_owned()) {
             eprintln!("fido: {text}");
         }
     }

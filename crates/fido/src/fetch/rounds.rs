@@ -15,6 +15,7 @@ use crate::{
     config::{Config, Profile},
     known::Options,
     paths,
+    progress::Show,
     session::Account,
     sink::Target,
 };
@@ -84,7 +85,8 @@ fn job(profile: Profile, fetch: &Fetch) -> Result<Job, Failure> {
         },
         all: fetch.all,
         state: paths::state().map(|folder| folder.join("fetched")),
-        verbose: fetch.accounts.way.verbose,
+        // A bar would be torn by the dialogue.
+        progress: if fetch.accounts.way.verbose { Show::Nothing } else { Show::Bar },
     };
     Ok(Job { account: Account::new(profile, fetch.accounts.way.verbose)?, target, wanted })
 }

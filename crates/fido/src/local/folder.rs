@@ -14,7 +14,7 @@ use postbox::name;
 use rustix::fs::{FileType, Mode, OFlags};
 
 use super::{
-    Error, Flags, Local, Place, Summary,
+    Error, Flags, Local, Name, Place, Summary,
     error::failed,
     index::{self, Index, Known},
     listing::{self, Item, Listing, Parts, Stamp},
@@ -95,6 +95,7 @@ pub struct Refreshed {
 #[derive(Debug)]
 pub struct Folder {
     pub(super) local: Local,
+    name: Name,
     pub(super) handle: OwnedFd,
     pub(super) path: PathBuf,
     pub(super) parts: Parts,
@@ -108,6 +109,7 @@ pub struct Folder {
 impl Folder {
     pub(super) fn open(
         local: Local,
+        name: Name,
         handle: OwnedFd,
         path: PathBuf,
         progress: impl FnMut(usize, usize),
@@ -115,7 +117,7 @@ impl Folder {
         let parts = Parts::open(&handle, &path)?;
         let (octets, maker) = (index::load(&handle), local.maker);
         let mut folder =
-            Self { local, handle, path, parts, entries: Vec::new(), stamp: None, is_unsaved: false };
+            Self { local, name, handle, path, parts, entries: Vec::new(), stamp: None, is_unsaved: false };
         let index = index::decode(&octets, maker).unwrap_or_default();
         let (known, listing) = (index.len(), Listing::read(&folder.parts, &folder.path)?);
         let read = folder.take_in(listing, index, progress).1;
@@ -125,6 +127,12 @@ impl Folder {
             let _ = folder.save();
         }
         Ok(folder)
+    }
+
+    /// Which folder it is.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.name
     }
 
     /// Its messages, by their positions.

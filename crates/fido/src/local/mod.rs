@@ -120,7 +120,7 @@ impl Local {
     /// many will be.
     pub fn folder(&self, name: &Name, progress: impl FnMut(usize, usize)) -> Result<Folder, Error> {
         let (handle, path) = self.existing(name)?;
-        Folder::open(self.clone(), handle, path, progress)
+        Folder::open(self.clone(), name.clone(), handle, path, progress)
     }
 
     /// Makes a folder; one that is there already is left as it is.

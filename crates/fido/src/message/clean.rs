@@ -38,7 +38,7 @@ pub(super) fn safe(text: &str) -> impl Iterator<Item = (char, usize)> {
 }
 
 /// A text as one line: as [`safe`] gives it, with a blank for each tab and line end, and none at either end.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     if text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
         return text.trim().to_owned();
     }

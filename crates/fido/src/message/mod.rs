@@ -25,6 +25,8 @@ mod view;
 mod words;
 mod wrap;
 
+pub(crate) use clean::one_line;
+
 pub use attachment::{Attachment, Disposition, MAX_NAME, SaveError, safe_name};
 pub use date::Date;
 pub use mailbox::Mailbox;
