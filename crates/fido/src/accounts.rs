@@ -118,6 +118,7 @@ pub fn described(server: &str, way: &Way, login: &Login) -> Result<Profile, Fail
         folders: Vec::new(),
         to: None,
         delete: false,
+        smtp: None,
     })
 }
 

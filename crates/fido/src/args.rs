@@ -73,6 +73,15 @@ pub enum Command {
     /// marked for deletion; one small message is retrieved, which some servers then count as seen. One login of a user
     /// that cannot exist is tried: a server may slow down whoever guesses. The exit code is 0 whatever is found.
     Probe(Probe),
+    /// Send a message from standard input.
+    ///
+    /// It is a whole message, header and body, for those whom its To, Cc and Bcc name; or, with --to or another of these
+    /// options, the text alone. It lies in Drafts until the server has taken it, and in Sent afterwards. The exit code
+    /// is 69 where the server refuses it for good, 75 where it may go later, 76 where the server is not trusted, 77
+    /// where it refuses the login.
+    Send(Send),
+    /// Write a message in an editor ($VISUAL, $EDITOR), and send it.
+    Write(Writing),
 }
 
 /// `fido check`
@@ -173,6 +182,48 @@ pub struct Probe {
     /// Write the report as JSON, with the dialogue of every case.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `fido send`
+#[derive(Debug, Args)]
+pub struct Send {
+    /// Whose mail it is, and what its header says.
+    #[command(flatten)]
+    pub heading: Heading,
+}
+
+/// `fido write`
+#[derive(Debug, Args)]
+pub struct Writing {
+    /// Whose mail it is, and what its header begins with.
+    #[command(flatten)]
+    pub heading: Heading,
+    /// Go on with the newest draft.
+    #[arg(long, conflicts_with_all = ["to", "cc", "bcc", "subject"])]
+    pub resume: bool,
+}
+
+/// The account, and the fields of a header.
+#[derive(Debug, Args)]
+pub struct Heading {
+    /// The account that sends; not needed where only one can.
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// For whom: an address, or several with commas between; may be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: Vec<String>,
+    /// For whom else.
+    #[arg(long, value_name = "ADDRESS")]
+    pub cc: Vec<String>,
+    /// For whom else, without the others being told.
+    #[arg(long, value_name = "ADDRESS")]
+    pub bcc: Vec<String>,
+    /// What it is about.
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Option<String>,
+    /// A file that goes with it; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub attach: Vec<PathBuf>,
 }
 
 /// Whose mail.

@@ -1,5 +1,9 @@
 //! The configuration: whose mail is on which server, and how to come to it.
 
+mod smtp;
+
+pub use smtp::{Hiding, Smtp};
+
 use std::{
     collections::BTreeMap,
     fmt::Display,
@@ -45,6 +49,8 @@ pub struct Profile {
     pub to: Option<Target>,
     /// Whether a message is deleted on the server once it is safe here.
     pub delete: bool,
+    /// How its mail is sent, if it is.
+    pub smtp: Option<Smtp>,
 }
 
 /// All accounts, by their names.
@@ -90,6 +96,7 @@ struct RawAccount {
     #[serde(default)]
     raw: bool,
     timeout: Option<u64>,
+    smtp: Option<smtp::RawSmtp>,
 }
 
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<T, D::Error> {
@@ -198,6 +205,7 @@ impl RawAccount {
             folders: self.folders,
             to: self.to,
             delete: self.delete,
+            smtp: self.smtp.map(|raw| raw.smtp(folder)).transpose()?,
         })
     }
 }

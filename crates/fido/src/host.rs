@@ -42,8 +42,15 @@ impl FromStr for Host {
     type Err = HostError;
 
     fn from_str(text: &str) -> Result<Self, HostError> {
+        Self::parse(text, pop2::PORT)
+    }
+}
+
+impl Host {
+    /// Reads a host whose port is `usual` where none is given.
+    pub fn parse(text: &str, usual: u16) -> Result<Self, HostError> {
         if text.parse::<Ipv6Addr>().is_ok() {
-            return Ok(Self { name: text.to_owned(), port: pop2::PORT });
+            return Ok(Self { name: text.to_owned(), port: usual });
         }
         let (name, port) = if let Some(rest) = text.strip_prefix('[') {
             let (name, port) = rest.split_once(']').ok_or(HostError::Brackets)?;
@@ -66,7 +73,7 @@ impl FromStr for Host {
         if name.contains(|c: char| c.is_whitespace() || c.is_control() || "@/[]\\".contains(c)) {
             return Err(HostError::Name);
         }
-        Ok(Self { name: name.to_owned(), port: port.map_or(Ok(pop2::PORT), parse_port)? })
+        Ok(Self { name: name.to_owned(), port: port.map_or(Ok(usual), parse_port)? })
     }
 }
 
@@ -118,10 +125,7 @@ impl Host {
         }
         Err(Failure::new(
             Exit::Unavailable,
-            format!(
-                "{self}: cannot connect to port {}: {refusal}; is a POP2 server running there?",
-                self.port
-            ),
+            format!("{self}: cannot connect to port {}: {refusal}; is a server running there?", self.port),
         ))
     }
 }

@@ -8,12 +8,14 @@
 //! - [`sink`] is where messages go, [`known`] what has been fetched already;
 //! - [`local`] is the copy of mail that is here, [`message`] makes a message readable for a person,
 //!   [`reader`] the screens on which that happens;
+//! - [`compose`] is mail that is written here and sent by SMTP;
 //! - [`escape`] shows what a server sent harmlessly, [`progress`] how far a fetch has come.
 #![forbid(unsafe_code)]
 
 pub mod accounts;
 pub mod args;
 pub mod check;
+pub mod compose;
 pub mod config;
 pub mod connection;
 pub mod consent;
@@ -73,11 +75,13 @@ pub fn run(fido: &Fido) -> Result<(), Failure> {
         Command::Accounts { json } => accounts::show(&config, *json),
         Command::Talk(talk) => block_on(talk::run(&config, talk)),
         Command::Probe(probe) => block_on(probe::run(&config, probe)),
+        Command::Send(send) => block_on(compose::command::send(&config, send)),
+        Command::Write(writing) => block_on(compose::command::write(&config, writing)),
     }
 }
 
 /// Runs `work` on this thread; what still waits for standard input or a name server then is not waited for.
-fn block_on<F: Future<Output = Result<(), Failure>>>(work: F) -> Result<(), Failure> {
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()

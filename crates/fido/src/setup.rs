@@ -46,6 +46,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         folders: Vec::new(),
         to: None,
         delete: false,
+        smtp: None,
     };
     let account = Account::with_password(profile, password.clone(), false);
     let mailbox = account.open(None).await?;

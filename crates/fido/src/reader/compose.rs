@@ -1,7 +1,15 @@
 //! The seam between reading and writing: what the reader asks for, and who does it.
 
 use super::terminal::Terminal;
-use crate::{Exit, Failure, config::Profile, local::Local};
+use crate::{
+    Exit, Failure, block_on,
+    compose::{
+        Draft, Outbox,
+        command::{Done, finish},
+    },
+    config::Profile,
+    local::Local,
+};
 
 /// What is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,16 +53,26 @@ pub trait Composer {
     fn compose(&mut self, request: &Request<'_>, terminal: &mut Terminal) -> Result<Written, Failure>;
 }
 
-/// Who writes in this build.
+/// Who writes: the editor of the environment, and the questions of `fido write` behind it.
 #[must_use]
 pub fn composer() -> Box<dyn Composer> {
-    Box::new(NotYet)
+    Box::new(WithEditor)
 }
 
-struct NotYet;
+struct WithEditor;
 
-impl Composer for NotYet {
-    fn compose(&mut self, _: &Request<'_>, _: &mut Terminal) -> Result<Written, Failure> {
-        Err(Failure::new(Exit::Unavailable, "writing mail is not there yet in this build of fido"))
+impl Composer for WithEditor {
+    fn compose(&mut self, request: &Request<'_>, terminal: &mut Terminal) -> Result<Written, Failure> {
+        let Some(profile) = request.account else {
+            return Err(Failure::new(Exit::Usage, "a Maildir sends nothing; open an account to write"));
+        };
+        let draft = match (request.kind, request.message) {
+            (Kind::Reply { all }, Some(message)) => Draft::reply(profile, message, all)?,
+            (Kind::Forward, Some(message)) => Draft::forward(profile, message, false)?,
+            _ => Draft::new(profile)?,
+        };
+        let outbox = Outbox::open(profile)?;
+        let done = terminal.outside(|| block_on(finish(&outbox, draft, None)))??;
+        Ok(Written { note: done.to_string(), is_sent: matches!(done, Done::Sent(_)) })
     }
 }

@@ -1,0 +1,11 @@
+//! Mail that is written, built, and sent to servers that behave and that do not.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+// Tests stop at the first surprise.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod building;
+mod desk;
+mod sending;
+mod troubles;
