@@ -44,35 +44,35 @@ impl Syncer {
     }
 
     /// Starts a fetch. A password command may talk to the user: it has the terminal meanwhile.
-    pub(super) fn start(
-        &mut self,
-        place: &Place,
-        password: Option<Secret>,
-        terminal: &mut Terminal,
-    ) -> Result<(), Failure> {
-        let Some(profile) = place.account.clone() else { return Ok(()) };
-        let kept = password.or_else(|| self.password.take());
-        let password = match (kept, &profile.password) {
-            (Some(password), _) => Ok(password),
-            (None, Source::Command(_)) => {
-                terminal.outside(|| password::get(&profile.password, &profile.user, &profile.route.host))?
-            }
-            (None, _) => Err(Failure::new(Exit::Usage, "the password is missing; press G again")),
-        };
-        match password {
-            Ok(password) => {
-                // A wrong one is asked for again.
-                if !matches!(profile.password, Source::Command(_)) || self.password.is_none() {
-                    self.password = Some(password.clone());
-                }
-                fetch(place, profile, password, self.sender.clone());
-            }
+    pub(super) fn start(&mut self, place: &Place, password: Option<Secret>, terminal: &mut Terminal) {
+        let Some(profile) = place.account.clone() else { return };
+        let got = self.password_of(&profile, password, |source| {
+            terminal.outside(|| password::get(source, &profile.user, &profile.route.host)).flatten()
+        });
+        match got {
+            Ok(password) => fetch(place, profile, password, self.sender.clone()),
             Err(failure) => {
                 let refused = Refused { text: failure.to_string(), question: None };
                 let _ = self.sender.send(Event::Synced(Err(refused)));
             }
         }
-        Ok(())
+    }
+
+    /// The password: the one that was typed, which holds until another is, or what `get` finds, anew each time, since
+    /// one that was refused may have been corrected.
+    fn password_of(
+        &mut self,
+        profile: &Profile,
+        typed: Option<Secret>,
+        get: impl FnOnce(&Source) -> Result<Secret, Failure>,
+    ) -> Result<Secret, Failure> {
+        if profile.password != Source::Person {
+            return get(&profile.password);
+        }
+        self.password = typed.or_else(|| self.password.take());
+        self.password
+            .clone()
+            .ok_or_else(|| Failure::new(Exit::Usage, "the password is missing; press G again"))
     }
 }
 
@@ -120,4 +120,34 @@ fn fetch(place: &Place, mut profile: Profile, password: Secret, sender: Sender<E
         // The reader may have ended.
         let _ = sender.send(Event::Synced(synced));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn password(syncer: &mut Syncer, source: &str, typed: Option<&str>, found: &str) -> Option<Vec<u8>> {
+        let text = format!("[account.a]\nhost = 'x'\nuser = 'fido'\n{source}");
+        let profile = Config::parse(&text, Path::new("fido.toml")).unwrap().account("a").unwrap();
+        let got = syncer.password_of(&profile, typed.map(Secret::from), |_| Ok(Secret::from(found)));
+        got.ok().map(|password| password.expose().to_vec())
+    }
+
+    #[test]
+    fn a_typed_password_is_kept_and_one_that_is_found_is_found_anew() {
+        let mut syncer = Syncer::new(mpsc::channel().0);
+        for (typed, expected) in
+            [(None, None), (Some("bone"), Some("bone")), (None, Some("bone")), (Some("cat"), Some("cat"))]
+        {
+            assert_eq!(password(&mut syncer, "", typed, "x"), expected.map(|text| text.as_bytes().to_vec()));
+        }
+        for source in ["password-command = 'pass'", "keyring = true"] {
+            for found in ["wrong", "right"] {
+                assert_eq!(password(&mut syncer, source, None, found), Some(found.into()), "{source}");
+            }
+        }
+    }
 }

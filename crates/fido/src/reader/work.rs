@@ -136,7 +136,7 @@ impl Work {
                 return Ok(Next::GoOn);
             }
             Effect::Sync(password) => {
-                self.syncer.start(&self.place, password, terminal)?;
+                self.syncer.start(&self.place, password, terminal);
                 return Ok(Next::GoOn);
             }
             Effect::Compose(kind, at) => self.compose(kind, at, terminal),
