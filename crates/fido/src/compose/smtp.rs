@@ -60,7 +60,7 @@ struct Reply {
 
 impl Reply {
     fn is_good(&self) -> bool {
-        (200..400).contains(&self.code)
+        (200..300).contains(&self.code)
     }
 
     fn text(&self) -> String {
@@ -138,7 +138,7 @@ impl Session {
         let mut delivered = Delivered::default();
         for address in &ready.recipients {
             let reply = self.say(&format!("RCPT TO:<{address}>")).await?;
-            if (200..300).contains(&reply.code) {
+            if reply.is_good() {
                 delivered.taken.push(address.clone());
             } else {
                 delivered.refused.push(Refused {
@@ -273,7 +273,8 @@ impl Session {
         }
         let (exit, remedy) = match reply.code {
             400..500 => (Exit::Temporary, "try again later"),
-            _ => (Exit::Unavailable, "it will not go better another time as it is"),
+            500..600 => (Exit::Unavailable, "it will not go better another time as it is"),
+            _ => return Err(self.strange(&reply.text())),
         };
         let text = format!("{}: the server refuses {what}: {}; {remedy}", self.host, reply.text());
         Err(Failure::new(exit, text))

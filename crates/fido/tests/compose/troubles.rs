@@ -36,6 +36,8 @@ fn what_is_refused_stays_in_drafts_with_the_reason() {
         ("S: 354 go", "S: 452 full\nsilence", 75, "452 full"),
         ("S: 250 taken", "S: 554 spam\nsilence", 69, "554 spam"),
         ("S: 250 taken", "S: 451 later\nsilence", 75, "451 later"),
+        // It wants more, and has taken nothing.
+        ("S: 250 taken", "S: 354 go on\nsilence", 76, "354 go on"),
         ("S: 220 x", "silence", 75, "is silent"),
         ("S: 250 mail", "silence", 75, "is silent"),
         ("S: 250 taken", "silence", 75, "not known whether"),
