@@ -8,6 +8,8 @@ mod keys;
 mod screens;
 #[path = "reader/terminal.rs"]
 mod terminal;
+#[path = "common/tmux.rs"]
+mod tmux;
 
 use std::{fs, path::Path, sync::Arc};
 
