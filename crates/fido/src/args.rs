@@ -80,7 +80,7 @@ pub enum Command {
     /// is 69 where the server refuses it for good, 75 where it may go later, 76 where the server is not trusted, 77
     /// where it refuses the login.
     Send(Send),
-    /// Write a message in an editor ($VISUAL, $EDITOR), and send it.
+    /// Write a message, and send it: in $VISUAL, $EDITOR, or the editor that is built in.
     Write(Writing),
 }
 

@@ -2,7 +2,7 @@
 
 mod smtp;
 
-pub use smtp::{Hiding, Smtp};
+pub use smtp::{Editor, Hiding, Smtp};
 
 use std::{
     collections::BTreeMap,

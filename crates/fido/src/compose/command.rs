@@ -2,14 +2,14 @@
 
 use std::{
     fmt,
-    io::{self, BufRead, IsTerminal, Read, Write},
+    io::{self, BufRead, Read, Write},
 };
 
 use super::{
     Draft, Kept, Letter, Outbox,
-    edit::{External, edit},
+    edit::{self, edit},
     raw::Raw,
-    refused, sending,
+    refused, screen, sending,
 };
 use crate::{
     Exit, Failure,
@@ -99,6 +99,8 @@ pub async fn write(config: &Config, write: &Writing) -> Result<(), Failure> {
         None => (None, Draft::new(&profile)?),
     };
     write.heading.put(&mut draft)?;
+    // Once the editor on the screen has waited for signals, they would not end this program any more.
+    screen::watch_signals(true)?;
     let done = finish(&outbox, draft, kept).await?;
     eprintln!("fido: {done}");
     Ok(())
@@ -127,16 +129,9 @@ impl fmt::Display for Done {
 
 /// Has a draft edited, and asks on the terminal what to do with it.
 pub async fn finish(outbox: &Outbox, mut draft: Draft, mut kept: Option<Kept>) -> Result<Done, Failure> {
+    let mut editor = edit::chosen(outbox.editor());
     loop {
-        let asks = io::stdin().is_terminal();
-        let again = |error: &super::TextError| {
-            eprintln!("fido: {error}");
-            asks && !matches!(
-                answer("[e]dit again, or [k]eep the text in a file? ").as_deref(),
-                Some("k") | None
-            )
-        };
-        let (edited, saved) = edit(&mut External::default(), outbox, &draft, kept.as_ref(), again)?;
+        let (edited, saved) = edit(&mut *editor, outbox, &draft, kept.as_ref())?;
         draft = edited;
         match answer("[s]end, [e]dit again, [k]eep as a draft, or [t]hrow away? ").as_deref() {
             Some("s" | "send") => {
@@ -153,7 +148,7 @@ pub async fn finish(outbox: &Outbox, mut draft: Draft, mut kept: Option<Kept>) -
 }
 
 /// What a person answers; `None` where there are no more answers.
-fn answer(question: &str) -> Option<String> {
+pub(super) fn answer(question: &str) -> Option<String> {
     eprint!("{question}");
     // Where the question cannot be shown, there is still the answer.
     let _ = io::stderr().flush();

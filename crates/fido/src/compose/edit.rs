@@ -1,57 +1,88 @@
-//! Having a text edited: by the program that its writer has chosen, or by another [`Edit`].
+//! Having a draft edited: by the program that its writer has chosen, or by the editor that is built in.
 
 use std::{
     env, fs,
-    io::Write,
+    io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     process::Command,
 };
 
-use super::{Draft, Kept, Letter, Outbox, TextError};
-use crate::{Exit, Failure};
+use super::{Draft, Kept, Letter, Outbox, TextError, command::answer, screen::Screen};
+use crate::{Exit, Failure, config::Editor};
 
-/// Programs that are tried where neither `$VISUAL` nor `$EDITOR` says which.
-const USUAL: [&str; 4] = ["sensible-editor", "editor", "nano", "vi"];
-
-/// Whatever can have a text edited.
+/// Whatever can have a draft edited.
 pub trait Edit {
-    /// The text as its writer leaves it.
-    fn edit(&mut self, text: &str) -> Result<String, Failure>;
+    /// The draft as its writer leaves it. Meanwhile the desk keeps what it is given.
+    fn edit(&mut self, draft: &Draft, desk: &mut Desk<'_>) -> Result<Draft, Failure>;
 }
 
-/// The program in `$VISUAL` or `$EDITOR`, which are shell commands, or a usual one. It has the terminal while it runs.
-#[derive(Debug, Default, Clone)]
+/// The editor to be used: the one that is configured, else the one of the environment, else the one that is built in.
+#[must_use]
+pub fn chosen(configured: Option<&Editor>) -> Box<dyn Edit> {
+    match External::chosen(configured, |name| env::var(name).ok()) {
+        Some(external) => Box::new(external),
+        None => Box::new(Screen),
+    }
+}
+
+/// A draft that is being edited, and where it is kept.
+#[derive(Debug)]
+pub struct Desk<'a> {
+    outbox: &'a Outbox,
+    kept: Kept,
+}
+
+impl Desk<'_> {
+    /// Puts the draft into Drafts, in place of its older form.
+    pub fn keep(&mut self, draft: &Draft) -> Result<(), Failure> {
+        self.kept = self.outbox.save(&Letter::Draft(draft.clone()), Some(&self.kept))?;
+        Ok(())
+    }
+
+    /// Keeps a draft whose editor has failed; the failure tells where.
+    #[must_use]
+    pub fn rescue(&mut self, draft: &Draft, failure: Failure) -> Failure {
+        match self.keep(draft) {
+            Ok(()) => failure.and(&format!(
+                "the draft is in {}; `fido write --resume` goes on with it",
+                self.outbox.drafts()
+            )),
+            Err(also) => match rescue(&draft.to_text()) {
+                Ok(path) => failure.and(&also.to_string()).and(&named(&path)),
+                Err(also) => failure.and(&also.to_string()),
+            },
+        }
+    }
+}
+
+/// The program in `$VISUAL` or `$EDITOR`, which are shell commands. It has the terminal while it runs.
+#[derive(Debug, Clone)]
 pub struct External {
-    command: Option<String>,
+    command: String,
 }
 
 impl External {
-    /// This command in place of what the environment says.
+    /// This shell command.
     #[must_use]
     pub fn new(command: &str) -> Self {
-        Self { command: Some(command.to_owned()) }
+        Self { command: command.to_owned() }
     }
 
-    fn command(&self) -> Result<String, Failure> {
-        let of = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
-        let is_there = |name: &&&str| {
-            env::var_os("PATH")
-                .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(name).is_file()))
-        };
-        let usual = || USUAL.iter().find(is_there).map(|name| (*name).to_owned());
-        self.command
-            .clone()
-            .or_else(|| of("VISUAL"))
-            .or_else(|| of("EDITOR"))
-            .or_else(usual)
-            .ok_or_else(|| Failure::new(Exit::Unavailable, "there is no editor; set VISUAL or EDITOR to one"))
+    fn chosen(configured: Option<&Editor>, variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        match configured {
+            Some(Editor::BuiltIn) => None,
+            Some(Editor::Command(command)) => Some(Self::new(command)),
+            None => {
+                let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+                set("VISUAL").or_else(|| set("EDITOR")).map(|command| Self::new(&command))
+            }
+        }
     }
-}
 
-impl Edit for External {
-    /// The text is in a file for its owner alone meanwhile, which stays, and is named, where anything goes wrong.
-    fn edit(&mut self, text: &str) -> Result<String, Failure> {
-        let command = self.command()?;
+    /// The text as its writer leaves it. It is in a file for its owner alone meanwhile, which stays, and is named, where
+    /// anything goes wrong.
+    fn run(&self, text: &str) -> Result<String, Failure> {
+        let command = &self.command;
         let path = rescue(text)?;
         let failure = |exit, why: String| {
             Failure::new(exit, format!("the editor {command} {why}; the text is in {}", path.display()))
@@ -73,6 +104,33 @@ impl Edit for External {
     }
 }
 
+impl Edit for External {
+    /// Until the text can be read, if there is somebody who goes on; else the failure names a file with it.
+    fn edit(&mut self, draft: &Draft, _: &mut Desk<'_>) -> Result<Draft, Failure> {
+        let mut text = draft.to_text();
+        loop {
+            text = self.run(&text)?;
+            match draft.from_text(&text) {
+                Ok(edited) => return Ok(edited),
+                Err(error) if is_to_go_on(&error) => {}
+                Err(error) => {
+                    let failure = Failure::new(Exit::Usage, format!("the text cannot be read: {error}"));
+                    return Err(failure.and(&named(&rescue(&text)?)));
+                }
+            }
+        }
+    }
+}
+
+/// Tells what is wrong with a text, and asks what to do.
+fn is_to_go_on(error: &TextError) -> bool {
+    if !io::stdin().is_terminal() {
+        return false;
+    }
+    eprintln!("fido: {error}");
+    !matches!(answer("[e]dit again, or [k]eep the text in a file? ").as_deref(), Some("k" | "keep") | None)
+}
+
 /// Puts a text into a new file for its owner alone, which stays, and tells which.
 pub fn rescue(text: &str) -> Result<PathBuf, Failure> {
     let failure = |error: &dyn std::fmt::Display| {
@@ -91,33 +149,19 @@ pub fn rescue(text: &str) -> Result<PathBuf, Failure> {
     file.keep().map(|(_, path)| path).map_err(|error| failure(&error))
 }
 
-/// Has a draft edited until it can be read: it is kept in Drafts before and after. `again` is told what is wrong, and
-/// says whether the writer goes on; who does not finds the text in a file that the failure names.
+/// Has a draft edited: it is kept in Drafts before and after.
 pub fn edit(
     editor: &mut dyn Edit,
     outbox: &Outbox,
     draft: &Draft,
     kept: Option<&Kept>,
-    mut again: impl FnMut(&TextError) -> bool,
 ) -> Result<(Draft, Kept), Failure> {
     let kept = outbox.save(&Letter::Draft(draft.clone()), kept)?;
-    let mut text = draft.to_text();
-    loop {
-        text = editor.edit(&text)?;
-        match draft.from_text(&text) {
-            Ok(edited) => {
-                let saved = outbox.save(&Letter::Draft(edited.clone()), Some(&kept));
-                return match saved {
-                    Ok(kept) => Ok((edited, kept)),
-                    Err(failure) => Err(failure.and(&named(&rescue(&text)?))),
-                };
-            }
-            Err(error) if again(&error) => {}
-            Err(error) => {
-                let failure = Failure::new(Exit::Usage, format!("the text cannot be read: {error}"));
-                return Err(failure.and(&named(&rescue(&text)?)));
-            }
-        }
+    let mut desk = Desk { outbox, kept };
+    let edited = editor.edit(draft, &mut desk)?;
+    match desk.keep(&edited) {
+        Ok(()) => Ok((edited, desk.kept)),
+        Err(failure) => Err(failure.and(&named(&rescue(&edited.to_text())?))),
     }
 }
 
@@ -133,13 +177,27 @@ mod tests {
 
     #[test]
     fn a_text_is_edited_in_a_file_that_nobody_else_reads() {
-        let edited = External::new("printf more >>").edit("To: \n").unwrap();
+        let edited = External::new("printf more >>").run("To: \n").unwrap();
         assert_eq!(edited, "To: \nmore");
     }
 
     #[test]
+    fn the_editor_is_the_one_that_is_configured_or_set_and_else_the_built_in_one() {
+        let chosen = |configured: Option<Editor>, set: &[(&str, &str)]| {
+            let variable = |name: &str| set.iter().find(|it| it.0 == name).map(|it| it.1.to_owned());
+            External::chosen(configured.as_ref(), variable).map(|external| external.command)
+        };
+        let both = [("VISUAL", "emacs"), ("EDITOR", "ed")];
+        assert_eq!(chosen(None, &both).unwrap(), "emacs");
+        assert_eq!(chosen(None, &[("VISUAL", " "), ("EDITOR", "ed")]).unwrap(), "ed");
+        assert_eq!(chosen(Some(Editor::Command("joe".into())), &both).unwrap(), "joe");
+        assert_eq!(chosen(Some(Editor::BuiltIn), &both), None);
+        assert_eq!(chosen(None, &[]), None);
+    }
+
+    #[test]
     fn what_was_typed_stays_where_the_editor_fails() {
-        let failure = External::new("false").edit("my text").unwrap_err().to_string();
+        let failure = External::new("false").run("my text").unwrap_err().to_string();
         let path = failure.rsplit_once("the text is in ").unwrap().1;
         assert_eq!(fs::read_to_string(path).unwrap(), "my text");
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);

@@ -2,7 +2,7 @@
 //!
 //! - [`Draft`] is what is being written: [`Draft::to_text`] is the form that is edited, [`Draft::from_text`] reads it;
 //! - [`Draft::build`] makes a [`Ready`] message of it, [`raw`] of one that comes whole;
-//! - [`edit`] has it edited, [`Outbox`] keeps it in Drafts and Sent and sends it, by [`smtp`];
+//! - [`edit`] has it edited, by another program or on the [`screen`], [`Outbox`] keeps it in Drafts and Sent and sends it, by [`smtp`];
 //! - [`command`] is `fido send` and `fido write`.
 //!
 //! Nothing is lost: what is sent lies in Drafts until it lies in Sent.
@@ -15,6 +15,7 @@ pub mod encode;
 pub mod media;
 mod outbox;
 pub mod raw;
+pub mod screen;
 pub mod smtp;
 mod stored;
 mod text;

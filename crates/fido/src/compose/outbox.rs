@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Exit, Failure,
-    config::{Profile, Smtp},
+    config::{Editor, Profile, Smtp},
     local::{Flags, Local, Name},
     password, paths,
     sink::Target,
@@ -129,6 +129,12 @@ impl Outbox {
         file.read_to_end(&mut message)
             .map_err(|error| Failure::new(Exit::Io, format!("cannot read the draft: {error}")))?;
         Ok(Some((kept, Draft::from_message(&message, &self.smtp.from)?)))
+    }
+
+    /// The editor that is configured.
+    #[must_use]
+    pub fn editor(&self) -> Option<&Editor> {
+        self.smtp.editor.as_ref()
     }
 
     /// The password, if one is needed: from its command, or from whoever sits at the terminal.

@@ -114,7 +114,7 @@ impl Draft {
     }
 }
 
-fn expanded(path: &str) -> PathBuf {
+pub(super) fn expanded(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), paths::home()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => path.into(),

@@ -31,6 +31,15 @@ pub enum Hiding {
     Tls(Trust),
 }
 
+/// What mail is written with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Editor {
+    /// The one that is part of fido.
+    BuiltIn,
+    /// This shell command, with a file behind it.
+    Command(String),
+}
+
 /// How the mail of an account is sent.
 #[derive(Debug, Clone)]
 pub struct Smtp {
@@ -44,6 +53,8 @@ pub struct Smtp {
     pub login: Option<(User, Source)>,
     /// Whom the mail is from.
     pub from: Mailbox,
+    /// What it is written with, whatever the environment says.
+    pub editor: Option<Editor>,
     /// A file whose text ends what is written.
     pub signature: Option<PathBuf>,
     /// The folder of drafts.
@@ -81,6 +92,7 @@ pub(super) struct RawSmtp {
     user: Option<User>,
     password_command: Option<String>,
     from: String,
+    editor: Option<String>,
     signature: Option<PathBuf>,
     drafts: Option<String>,
     sent: Option<String>,
@@ -114,6 +126,9 @@ impl RawSmtp {
             address::list(&self.from).map_err(|error| format!("smtp.from: {error}"))?.try_into().map_err(
                 |_| "smtp.from: this is one address, as in \"Fido <fido@dog-house.example>\"".to_owned(),
             )?;
+        if self.editor.as_ref().is_some_and(|editor| editor.trim().is_empty()) {
+            return Err("smtp: editor is \"built-in\" or a command".to_owned());
+        }
         if self.user.is_none() && self.password_command.is_some() {
             return Err("smtp: password-command wants a user".to_owned());
         }
@@ -132,6 +147,10 @@ impl RawSmtp {
             consent: if self.plain { Consent::Given } else { Consent::Asked },
             login: self.user.map(|user| (user, source)),
             from,
+            editor: self.editor.map(|editor| match editor.trim() {
+                "built-in" => Editor::BuiltIn,
+                _ => Editor::Command(editor),
+            }),
             signature: self.signature.map(home),
             drafts: name(self.drafts, "Drafts")?,
             sent: name(self.sent, "Sent")?,
@@ -175,6 +194,7 @@ mod tests {
             ("host = 'm'\nfrom = 'a@b'\nsecurity = 'ssl'", "unknown variant `ssl`"),
             ("host = 'm'\nfrom = 'a@b'\nsecurity = 'plain'\nca = 'x'", "ca and pin want"),
             ("host = 'm'\nfrom = 'a@b'\ndrafts = '../x'", "no folder can be called"),
+            ("host = 'm'\nfrom = 'a@b'\neditor = ''", "editor is"),
             ("host = 'm'\nfrom = 'a@b'\npassword-command = 'x'", "wants a user"),
         ] {
             let error = smtp(text).unwrap_err();

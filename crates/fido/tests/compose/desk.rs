@@ -42,4 +42,10 @@ impl Desk {
             .map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap()))
             .collect()
     }
+
+    /// The texts of the messages in a folder while somebody else changes it.
+    pub(crate) fn folder_as_it_is(&self, name: &str) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.path("mail").join(format!(".{name}/cur"))) else { return vec![] };
+        entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok()).collect()
+    }
 }

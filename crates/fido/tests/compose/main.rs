@@ -4,8 +4,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/tmux.rs"]
+mod tmux;
 
 mod building;
 mod desk;
+mod screen;
 mod sending;
 mod troubles;
