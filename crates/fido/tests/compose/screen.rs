@@ -149,6 +149,29 @@ fn a_signal_keeps_the_text_and_puts_the_terminal_back() {
 }
 
 #[test]
+fn a_terminal_that_is_closed_ends_the_editor_and_not_the_text() {
+    if !can_run() {
+        return;
+    }
+    let (desk, tmux) = (Desk::new(nowhere(), ""), Tmux::start());
+    let id = format!("{} & echo $! > {}/id; fg", line(&desk, &["write"], ""), tmux.0.path().display());
+    tmux.press(&[&id, "Enter"]);
+    tmux.wait("^X done");
+    tmux.press(&["not sent to any", "b", "o", "dy"]);
+    tmux.run(&["kill-server"]);
+    wait_for_draft(&desk, "not sent to anybody");
+    let id = fs::read_to_string(tmux.0.path().join("id")).unwrap();
+    let start = Instant::now();
+    // Whoever has started it may be slow to notice.
+    let is_there =
+        || fs::read_to_string(format!("/proc/{}/stat", id.trim())).is_ok_and(|it| !it.contains(") Z "));
+    while is_there() {
+        assert!(start.elapsed() < Duration::from_secs(30), "it still runs");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn an_old_small_terminal_gets_nothing_that_it_does_not_know() {
     if !can_run() {
         return;
