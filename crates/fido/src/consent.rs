@@ -48,12 +48,12 @@ impl Consent {
             return refused("run `fido check` once, which asks whether that is meant, or use TLS");
         }
         if !io::stdin().is_terminal() {
-            return refused("use --tls, or --plain if that is meant");
+            return refused("use TLS, or allow it: --plain, or plain = true in the configuration");
         }
         if !ask(&format!(
             "{host} is not on a network of your own, and everybody on the way can read the password. Go on? [y/N] "
         ))? {
-            return refused("use --tls, if that server has it");
+            return refused("use TLS, if that server has it");
         }
         if let Some(path) = memory
             && let Err(error) = remember(&path, &name)
@@ -89,6 +89,13 @@ pub fn ask(question: &str) -> Result<bool, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_goes_to_no_public_network_where_nobody_was_asked() {
+        let host: Host = "never-asked.dog-house.example:25".parse().unwrap();
+        let refused = Consent::Remembered.to_clear_text(&host, "192.0.2.1:25".parse().unwrap()).unwrap_err();
+        assert!(refused.to_string().contains("would cross the network in clear"), "{refused}");
+    }
 
     #[test]
     fn networks_of_ones_own_and_a_consent_that_was_given_are_asked_nothing() {

@@ -99,6 +99,12 @@ impl Host {
         &self.name
     }
 
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Opens a connection to the first of its addresses that answers, all within `timeout`.
     pub async fn connect(&self, timeout: Duration) -> Result<TcpStream, Failure> {
         let deadline = Instant::now() + timeout;

@@ -1,6 +1,7 @@
 //! `fido setup`: an account is asked for, tried, and written down.
 
 mod certificate;
+mod smtp;
 
 use std::{
     fs::{self, OpenOptions},
@@ -23,7 +24,7 @@ use crate::{
     paths,
     session::Account,
     sink::Target,
-    tls::{self, Fingerprint, Trust},
+    tls::{self, Trust},
 };
 
 /// Asks, tries, and writes.
@@ -85,7 +86,18 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         // Mail is put into a folder that is there.
         fs::create_dir_all(above).map_err(|error| cannot("make", above, &error))?;
     }
-    eprintln!("Written to {}. `fido fetch {name}` fetches the mail.", config.path.display());
+    let sending = smtp::table(&name).await.and_then(|table| match table {
+        Some(table) => write(&config.path, &table).map(|()| true),
+        None => Ok(false),
+    });
+    let can_send = sending.map_err(|failure| {
+        let rest = format!(
+            "the account {name} is written all the same, and cannot send until it has [account.{name}.smtp]"
+        );
+        failure.and(&rest)
+    })?;
+    let also = if can_send { ", `fido write` sends some" } else { "" };
+    eprintln!("Written to {}. `fido fetch {name}` fetches the mail{also}.", config.path.display());
     Ok(())
 }
 
@@ -120,25 +132,12 @@ async fn security_of(host: &Host) -> Result<(Security, Consent), Failure> {
         }
         return Ok((Security::Plain, Consent::Asked));
     };
-    let fingerprint = Fingerprint::of(&shown);
-    eprint!("{host} speaks TLS, with this certificate:\n{}", certificate::described(&shown));
-    eprintln!("  fingerprint  {fingerprint}");
-    let stream = host.connect(TIMEOUT).await?;
-    match tls::hide(stream, host, &Trust::System, TIMEOUT).await {
-        Ok(_) => {
-            eprintln!("An authority that this system trusts has signed it.");
-            return Ok((Security::Tls(Trust::System), Consent::Asked));
-        }
-        Err(why) => eprintln!("This system does not trust it: {why}"),
-    }
-    let question = "Compare the fingerprint with what the server's operator says. Trust this certificate from now on? [y/N] ";
-    if consent::ask(question)? {
-        return Ok((Security::Tls(Trust::Pinned(fingerprint)), Consent::Asked));
-    }
-    let text = format!(
-        "{host}: the server is not trusted; ask its operator for the fingerprint, or for the file of its authority, which is `ca` in the configuration"
-    );
-    Err(Failure::new(Exit::Protocol, text))
+    let again = async {
+        let stream = host.connect(TIMEOUT).await?;
+        tls::hide(stream, host, &Trust::System, TIMEOUT).await.map(|_| ())
+    };
+    let trust = certificate::trusted(&format!("{host} speaks TLS"), host, &shown, again).await?;
+    Ok((Security::Tls(trust), Consent::Asked))
 }
 
 /// The account as a table of the configuration.
@@ -169,10 +168,15 @@ fn table(
     if delete {
         put("delete", true.into());
     }
-    let text = toml::to_string(&account);
+    written(&format!("account.{name}"), &account)
+}
+
+/// A table as it stands in the file.
+fn written(name: &str, table: &toml::Table) -> Result<String, Failure> {
+    let text = toml::to_string(table);
     let text =
         text.map_err(|error| Failure::new(Exit::Software, format!("cannot write that down: {error}")))?;
-    Ok(format!("[account.{name}]\n{text}"))
+    Ok(format!("[{name}]\n{text}"))
 }
 
 /// Adds a table to the end of the file, which others may have written by hand.
@@ -230,11 +234,18 @@ fn until_good<T, E: std::fmt::Display>(
 
 /// A line of an answer, without its end.
 fn line(question: &str) -> Result<String, Failure> {
+    let answer = maybe_line(question)?;
+    answer
+        .ok_or_else(|| Failure::new(Exit::Usage, "there are no more answers; what was asked is not written"))
+}
+
+/// The same, where there may be no more.
+fn maybe_line(question: &str) -> Result<Option<String>, Failure> {
     let mut answer = String::new();
     eprint!("{question}");
     match io::stdin().read_line(&mut answer) {
-        Ok(0) => Err(Failure::new(Exit::Usage, "there are no more answers; nothing was written")),
-        Ok(_) => Ok(answer.trim().to_owned()),
+        Ok(0) => Ok(None),
+        Ok(_) => Ok(Some(answer.trim().to_owned())),
         Err(error) => Err(Failure::new(Exit::Io, format!("cannot read the answer: {error}"))),
     }
 }

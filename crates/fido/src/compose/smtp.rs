@@ -9,6 +9,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 use super::{Ready, encode::base64};
@@ -44,6 +45,49 @@ pub struct Refused {
     pub is_permanent: bool,
 }
 
+/// How a server offers to hide what passes, with the certificate that it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// From the first octet on.
+    Tls(CertificateDer<'static>),
+    /// By STARTTLS.
+    StartTls(CertificateDer<'static>),
+    /// Not at all.
+    Plain,
+}
+
+/// Finds out what a server offers. Nothing is sent to it that matters, and nothing that it says is trusted.
+pub async fn look(host: &Host, patience: Duration) -> Result<Offer, Failure> {
+    // A server of SMTP may take its time to greet, and dislikes whoever speaks before; a port of TLS waits for that.
+    if ![25, 587].contains(&host.port()) {
+        let tcp = host.connect(patience).await?;
+        if let Some(shown) = tls::look(tcp, host, patience).await? {
+            return Ok(Offer::Tls(shown));
+        }
+    }
+    let mut tcp = host.connect(patience).await?;
+    if !greets_with(&mut tcp, host, patience).await?.has("STARTTLS") {
+        return Ok(Offer::Plain);
+    }
+    let reply = said(&mut tcp, host, "STARTTLS", patience).await?;
+    if reply.code != 220 {
+        return Err(refuses(host, "TLS", &reply));
+    }
+    match tls::look(tcp, host, patience).await? {
+        Some(shown) => Ok(Offer::StartTls(shown)),
+        None => Err(strange(host, "no TLS behind STARTTLS")),
+    }
+}
+
+/// The answer to EHLO in clear, whatever it is.
+async fn greets_with(tcp: &mut TcpStream, host: &Host, patience: Duration) -> Result<Reply, Failure> {
+    let greeting = read_reply(tcp, host, patience).await?;
+    if !greeting.is_good() {
+        return Err(refuses(host, "the connection", &greeting));
+    }
+    said(tcp, host, "EHLO localhost", patience).await
+}
+
 /// A session after EHLO, TLS and the login.
 pub struct Session {
     stream: Box<dyn Stream>,
@@ -61,6 +105,12 @@ struct Reply {
 impl Reply {
     fn is_good(&self) -> bool {
         (200..300).contains(&self.code)
+    }
+
+    /// Whether this, as the answer to EHLO, has that extension.
+    fn has(&self, extension: &str) -> bool {
+        let mut lines = self.lines.iter().skip(1).filter_map(|line| line.split(' ').next());
+        self.is_good() && lines.any(|line| line.eq_ignore_ascii_case(extension))
     }
 
     fn text(&self) -> String {
@@ -100,7 +150,7 @@ impl Session {
                 session
             }
             Hiding::StartTls(trust) => {
-                let tcp = start_tls(tcp, smtp).await?;
+                let tcp = start_tls(tcp, &smtp.host, smtp.timeout).await?;
                 greet(Box::new(tls::hide(tcp, &smtp.host, trust, smtp.timeout).await?))
             }
         };
@@ -121,7 +171,7 @@ impl Session {
         if !ready.octets.is_ascii() {
             if !self.has("8BITMIME") {
                 let text = format!(
-                    "{}: the server takes no 8-bit mail (8BITMIME); encode the message, or forward it inline",
+                    "{}: the server takes no 8-bit mail (8BITMIME), and a message in this one is such: save it to a file and attach that; what comes to `fido send` whole is to be encoded",
                     self.host
                 );
                 return Err(Failure::new(Exit::Unavailable, text));
@@ -268,16 +318,7 @@ impl Session {
     }
 
     fn expect(&self, reply: &Reply, what: &str) -> Result<(), Failure> {
-        if reply.is_good() {
-            return Ok(());
-        }
-        let (exit, remedy) = match reply.code {
-            400..500 => (Exit::Temporary, "try again later"),
-            500..600 => (Exit::Unavailable, "it will not go better another time as it is"),
-            _ => return Err(self.strange(&reply.text())),
-        };
-        let text = format!("{}: the server refuses {what}: {}; {remedy}", self.host, reply.text());
-        Err(Failure::new(exit, text))
+        if reply.is_good() { Ok(()) } else { Err(refuses(&self.host, what, reply)) }
     }
 
     fn strange(&self, what: &str) -> Failure {
@@ -286,25 +327,31 @@ impl Session {
 }
 
 /// Says EHLO and STARTTLS in clear; nothing that is said before TLS is believed afterwards.
-async fn start_tls(mut tcp: TcpStream, smtp: &Smtp) -> Result<TcpStream, Failure> {
+pub async fn start_tls(mut tcp: TcpStream, host: &Host, patience: Duration) -> Result<TcpStream, Failure> {
     // Who calls is nobody's business before TLS.
     for (line, code) in [("", 220), ("EHLO localhost", 250), ("STARTTLS", 220)] {
-        if !line.is_empty() {
-            let said = timeout(smtp.timeout, tcp.write_all(format!("{line}\r\n").as_bytes())).await;
-            let said = said.map_err(|_elapsed| silent(&smtp.host))?;
-            said.map_err(|error| broken(&smtp.host, &error.to_string()))?;
-        }
-        let reply = read_reply(&mut tcp, &smtp.host, smtp.timeout).await?;
+        let reply = if line.is_empty() {
+            read_reply(&mut tcp, host, patience).await?
+        } else {
+            said(&mut tcp, host, line, patience).await?
+        };
         if reply.code != code {
             let (exit, remedy) = match reply.code {
                 400..500 => (Exit::Temporary, "try again later"),
                 _ => (Exit::Protocol, "security = \"tls\" or \"plain\" may be what it wants"),
             };
-            let text = format!("{}: no TLS by STARTTLS: {}; {remedy}", smtp.host, reply.text());
+            let text = format!("{host}: no TLS by STARTTLS: {}; {remedy}", reply.text());
             return Err(Failure::new(exit, text));
         }
     }
     Ok(tcp)
+}
+
+/// Says a line in clear.
+async fn said(tcp: &mut TcpStream, host: &Host, line: &str, patience: Duration) -> Result<Reply, Failure> {
+    let written = timeout(patience, tcp.write_all(format!("{line}\r\n").as_bytes())).await;
+    written.map_err(|_elapsed| silent(host))?.map_err(|error| broken(host, &error.to_string()))?;
+    read_reply(tcp, host, patience).await
 }
 
 async fn read_reply(
@@ -350,6 +397,15 @@ async fn whole_reply(stream: &mut (impl Stream + ?Sized), host: &Host) -> Result
             _ => return Err(strange(host, &shown())),
         }
     }
+}
+
+fn refuses(host: &Host, what: &str, reply: &Reply) -> Failure {
+    let (exit, remedy) = match reply.code {
+        400..500 => (Exit::Temporary, "try again later"),
+        500..600 => (Exit::Unavailable, "it will not go better another time as it is"),
+        _ => return strange(host, &reply.text()),
+    };
+    Failure::new(exit, format!("{host}: the server refuses {what}: {}; {remedy}", reply.text()))
 }
 
 fn strange(host: &Host, what: &str) -> Failure {

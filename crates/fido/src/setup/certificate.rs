@@ -9,10 +9,47 @@ use x509_cert::{
     ext::pkix::{SubjectAltName, name::GeneralName},
 };
 
-use crate::escape::Line;
+use crate::{
+    Exit, Failure, consent,
+    escape::Line,
+    host::Host,
+    tls::{Fingerprint, Trust},
+};
+
+/// Shows the certificate of a server, `what` about it first, and finds out whether it is to be trusted: by `attempt`,
+/// which comes to the server if this system trusts it, or by asking.
+pub(super) async fn trusted(
+    what: &str,
+    host: &Host,
+    shown: &CertificateDer<'_>,
+    attempt: impl Future<Output = Result<(), Failure>>,
+) -> Result<Trust, Failure> {
+    let fingerprint = Fingerprint::of(shown);
+    eprint!("{what}, with this certificate:\n{}", described(shown));
+    eprintln!("  fingerprint  {fingerprint}");
+    match attempt.await {
+        Ok(()) => {
+            eprintln!("An authority that this system trusts has signed it.");
+            return Ok(Trust::System);
+        }
+        Err(why) => {
+            // What to do about it comes next.
+            let why = why.to_string();
+            eprintln!("This system does not trust it: {}", why.split("; ").next().unwrap_or_default());
+        }
+    }
+    let question = "Compare the fingerprint with what the server's operator says. Trust this certificate from now on? [y/N] ";
+    if consent::ask(question)? {
+        return Ok(Trust::Pinned(fingerprint));
+    }
+    let text = format!(
+        "{host}: the server is not trusted; ask its operator for the fingerprint, or for the file of its authority, which is `ca` in the configuration"
+    );
+    Err(Failure::new(Exit::Protocol, text))
+}
 
 /// Whom a certificate is for, who has signed it, and how long it holds; a line each.
-pub(super) fn described(certificate: &CertificateDer<'_>) -> String {
+fn described(certificate: &CertificateDer<'_>) -> String {
     let Ok(certificate) = Certificate::from_der(certificate) else {
         return "  it cannot be read\n".to_owned();
     };

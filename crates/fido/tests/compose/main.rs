@@ -8,7 +8,13 @@ mod common;
 mod tmux;
 
 mod building;
+#[path = "../house/mod.rs"]
+mod house;
+
 mod desk;
+mod postfix;
 mod screen;
 mod sending;
+mod setting_up;
+mod sink;
 mod troubles;
