@@ -15,6 +15,7 @@ use crate::{
     Exit, Failure,
     args::{Heading, Send, Writing},
     config::{Config, Profile},
+    message::one_line,
 };
 
 /// Octets of a message that is read from standard input.
@@ -133,6 +134,7 @@ pub async fn finish(outbox: &Outbox, mut draft: Draft, mut kept: Option<Kept>) -
     loop {
         let (edited, saved) = edit(&mut *editor, outbox, &draft, kept.as_ref())?;
         draft = edited;
+        eprintln!("{}", summary(&draft));
         match answer("[s]end, [e]dit again, [k]eep as a draft, or [t]hrow away? ").as_deref() {
             Some("s" | "send") => {
                 return dispatch(outbox, &Letter::Draft(draft), Some(&saved)).await.map(Done::Sent);
@@ -145,6 +147,20 @@ pub async fn finish(outbox: &Outbox, mut draft: Draft, mut kept: Option<Kept>) -
             _ => return Ok(Done::Kept(outbox.drafts().clone())),
         }
     }
+}
+
+/// A draft in a line, for whoever decides what to do with it.
+fn summary(draft: &Draft) -> String {
+    let fields = [&draft.to, &draft.cc, &draft.bcc].map(|field| field.trim());
+    let to: Vec<&str> = fields.into_iter().filter(|field| !field.is_empty()).collect();
+    let to = if to.is_empty() { "nobody yet".to_owned() } else { to.join(", ") };
+    let subject = if draft.subject.is_empty() { "(no subject)" } else { &draft.subject };
+    let files = match draft.attachments.len() + usize::from(draft.forwarded.is_some()) {
+        0 => String::new(),
+        1 => ", with 1 attachment".to_owned(),
+        many => format!(", with {many} attachments"),
+    };
+    one_line(&format!("To {to}: {subject}{files}"))
 }
 
 /// What a person answers; `None` where there are no more answers.

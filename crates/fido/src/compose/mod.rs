@@ -89,7 +89,11 @@ impl Draft {
     /// An answer to a message, for its sender or for all: with its text quoted, above the signature.
     pub fn reply(profile: &Profile, message: &[u8], all: bool) -> Result<Self, Failure> {
         let draft = Self::new(profile)?;
-        let reply = Reply::to(message, &[&draft.from.address], all);
+        let mut reply = Reply::to(message, &[&draft.from.address], all);
+        if reply.to.is_empty() {
+            // Who answers themselves means that.
+            reply.to = Reply::to(message, &[], false).to;
+        }
         Ok(Self {
             to: address::text(&reply.to),
             cc: address::text(&reply.cc),

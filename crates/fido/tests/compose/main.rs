@@ -7,6 +7,7 @@ mod common;
 #[path = "../common/tmux.rs"]
 mod tmux;
 
+mod answering;
 mod building;
 #[path = "../house/mod.rs"]
 mod house;

@@ -52,6 +52,7 @@ fn what_is_refused_stays_in_drafts_with_the_reason() {
         let desk = Desk::new(peer.address, "security = 'plain'");
         let outcome = desk.send(&[], MESSAGE);
         outcome.ends(code, why);
+        assert_eq!(outcome.stderr.matches("the message is in").count(), 1, "{outcome:#?}");
         outcome.ends(code, "the message is in the folder Drafts");
         peer.done();
         let drafts = desk.folder("Drafts");
@@ -59,6 +60,15 @@ fn what_is_refused_stays_in_drafts_with_the_reason() {
         assert!(drafts[0].0.ends_with(":2,D") && drafts[0].1 == MESSAGE, "{drafts:?}");
         assert!(desk.folder("Sent").is_empty());
     }
+}
+
+#[test]
+fn a_server_that_knows_no_ehlo_is_greeted_as_in_1982() {
+    let script = session(&[]).replace("S: 250 x", "S: 500 EHLO?\nC: HELO [127.0.0.1]\nS: 250 x");
+    let peer = Peer::plays(&[&script]);
+    let desk = Desk::new(peer.address, "security = 'plain'");
+    desk.send(&[], MESSAGE).ends(0, "sent to a@b, c@d");
+    peer.done();
 }
 
 #[test]
