@@ -45,7 +45,12 @@ pub(super) fn draw(page: &Page, frame: &mut Frame<'_>, look: Look) {
     for ((at, field), y) in page.fields.iter().enumerate().skip(first).zip(0..rows) {
         frame.buffer_mut().set_stringn(0, y, field.kind.label(), LABEL.into(), bold);
         let place = Rect { x: LABEL, y, width: area.width - LABEL, height: 1 }.intersection(area);
-        cursor = put(&field.area, frame, place).filter(|_| page.at == Some(at)).or(cursor);
+        if page.at == Some(at) {
+            cursor = put(&field.area, frame, place);
+        } else {
+            // Of what is too long, the beginning says more than where its writer has left it.
+            frame.buffer_mut().set_stringn(LABEL, y, field.value(), place.width.into(), Style::new());
+        }
     }
     if rows < last {
         let rule = if look.ascii { "-" } else { "─" };

@@ -1,6 +1,6 @@
 //! The editor that is built in: a draft on the whole screen, for whoever has chosen no other.
 //!
-//! [`page`] is what is edited, [`draw`] draws it; here is the terminal, and what keeps the text safe meanwhile: it goes
+//! `page.rs` is what is edited, `draw.rs` draws it; here is the terminal, and what keeps the text safe meanwhile: it goes
 //! to Drafts at each pause, every few seconds while keys come, and when a signal ends the program.
 
 mod draw;

@@ -150,7 +150,11 @@ impl Page {
             let text = "the text is too long to be edited here; set VISUAL or EDITOR to a larger editor";
             return Err(Failure::new(Exit::Unavailable, text));
         }
+        // An answer goes below what it answers.
+        let quoted = lines.iter().rposition(|line| line.starts_with('>'));
+        let below = quoted.filter(|_| !draft.in_reply_to.is_empty()).map_or(0, |quoted| quoted + 1);
         let mut body = area(lines);
+        body.move_cursor(CursorMove::Jump(u16::try_from(below).unwrap_or(u16::MAX), 0));
         body.set_wrap_mode(WrapMode::WordOrGlyph);
         Ok(Self { fields, body, at, note: None, is_warned: false, is_changed: false })
     }

@@ -105,6 +105,31 @@ fn the_cursor_begins_where_something_is_missing() {
 }
 
 #[test]
+fn an_answer_is_written_below_what_it_answers() {
+    let body = "Rex wrote:\n> Woof.\n\n-- \nFido\n".to_owned();
+    let draft = Draft {
+        to: "a@b".into(),
+        subject: "Re: x".into(),
+        in_reply_to: "<a@b>".into(),
+        body,
+        ..Draft::default()
+    };
+    let mut tried = Tried::of(draft, (80, 24));
+    tried.types("Yes.");
+    assert_eq!(tried.draft().body, "Rex wrote:\n> Woof.\nYes.\n-- \nFido\n");
+}
+
+#[test]
+fn a_long_field_scrolls_where_the_cursor_is_and_shows_its_beginning_elsewhere() {
+    let mut tried = Tried::empty();
+    tried.terminal.backend_mut().resize(40, 12);
+    tried.types(&format!("a@b\n\n\nabc{}xyz", "-".repeat(60)));
+    assert!(tried.screen().0[3].ends_with("-xyz"));
+    tried.types("\n");
+    assert!(tried.screen().0[3].starts_with("Subject: abc---"));
+}
+
+#[test]
 fn files_are_named_in_lines_of_their_own_and_a_forwarded_message_goes_with_its_line() {
     let forwarded = Some(b"Subject: Bone\n\nWoof.\n".to_vec());
     let mut tried = Tried::of(Draft { forwarded: forwarded.clone(), ..Draft::default() }, (80, 24));
