@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 // Tests stop at the first surprise.
 
+mod house;
 #[path = "reader/keys.rs"]
 mod keys;
 #[path = "reader/screens.rs"]
@@ -10,6 +11,8 @@ mod screens;
 mod terminal;
 #[path = "common/tmux.rs"]
 mod tmux;
+#[path = "reader/work.rs"]
+mod work;
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -17,6 +20,7 @@ use fido::{
     local::{Folder, Name},
     reader::{Effect, Event, Model, look::Look, open, update},
 };
+use jiff::tz::TimeZone;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tempfile::TempDir;
 
@@ -57,7 +61,8 @@ impl Tried {
         let local = open(path).unwrap();
         let folder = local.folder(&Name::inbox(), |_, _| {}).unwrap();
         let look = Look { colours: true, ascii: false };
-        let mut tried = Self { model: Model::new("home", None, look, size), folder, wanted: Vec::new() };
+        let mut tried =
+            Self { model: Model::new("home", None, look, TimeZone::UTC, size), folder, wanted: Vec::new() };
         tried.happens(Event::Folders(local.folders().unwrap()));
         tried.happens(Event::Entries(Name::inbox(), tried.folder.entries().to_vec()));
         tried

@@ -11,7 +11,7 @@ pub fn message(input: &[u8]) {
     let (mut width, message) = Choices::split(input);
     let width = usize::from(width.number());
     let view = View::of(message, width);
-    for line in view.lines().iter().chain(&view.heading(false)).chain(&view.heading(true)) {
+    for line in view.lines().iter().chain(&view.short_heading(|_| None)).chain(&view.heading()) {
         check(&line.text);
         // Every character that is shown takes a column; marks are at most three for each.
         assert!(line.text.chars().count() <= 4 * width.max(1), "a line is too wide");

@@ -1,7 +1,9 @@
 //! A whole message as lines of text.
 
+use std::fmt::Write;
+
 use super::{
-    Attachment, Disposition, Kind, Line, Link, MAX_FIELDS, Mailbox,
+    Attachment, Date, Disposition, Kind, Line, Link, MAX_FIELDS, Mailbox,
     clean::one_line,
     decode::{self, Encoding},
     header::RawField,
@@ -30,6 +32,12 @@ const WORTH: [&str; 11] = [
 
 /// Those among them whose value is mailboxes.
 const OF_MAILBOXES: [&str; 8] = ["From", "Resent-From", "Sender", "Reply-To", "To", "Resent-To", "Cc", "Bcc"];
+
+/// Those that are dates.
+const DATES: [&str; 2] = ["Date", "Resent-Date"];
+
+/// Attachments that are named in the heading.
+const MOST_ATTACHED: usize = 5;
 
 /// A field of a header, unfolded and decoded (RFC 2047), safe to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,19 +84,50 @@ impl View {
         &self.fields
     }
 
-    /// The header as lines: the fields that a reader wants to see, or all of them.
+    /// The header as lines, as it is written.
     #[must_use]
-    pub fn heading(&self, all: bool) -> Vec<Line> {
+    pub fn heading(&self) -> Vec<Line> {
         let mut page = Page::new(self.width);
-        if all {
-            self.fields.iter().for_each(|field| put(field, &mut page));
-        } else {
-            worth(&self.fields).for_each(|field| put(field, &mut page));
-        }
-        if all && self.has_more_fields {
+        self.fields.iter().for_each(|field| put(field, &mut page));
+        if self.has_more_fields {
             page.note("more fields than are shown");
         }
         page.lines
+    }
+
+    /// The fields that a reader wants to see, and what is attached. `date` tells how a date is shown where the
+    /// reader is; for `None` it is as it is written.
+    #[must_use]
+    pub fn short_heading(&self, date: impl Fn(&Date) -> Option<String>) -> Vec<Line> {
+        let mut page = Page::new(self.width);
+        for field in worth(&self.fields) {
+            let is_date = DATES.iter().any(|name| field.name.eq_ignore_ascii_case(name));
+            match Date::read(&field.value).filter(|_| is_date).and_then(|it| date(&it)) {
+                Some(value) => put(&Field { value, ..field.clone() }, &mut page),
+                None => put(field, &mut page),
+            }
+        }
+        let attached = self.attached();
+        if !attached.is_empty() {
+            put(&Field { name: "Attached".to_owned(), value: attached }, &mut page);
+        }
+        page.lines
+    }
+
+    /// The first attachments with their numbers; empty where there are none beside the text.
+    fn attached(&self) -> String {
+        let all = self.attachments.iter().enumerate();
+        let beside: Vec<_> = all.filter(|(_, it)| it.disposition != Disposition::Alternative).collect();
+        let shown = beside.iter().take(MOST_ATTACHED).map(|(place, attachment)| {
+            let name: String = attachment.name.chars().take(40).collect();
+            let end = if name.len() < attachment.name.len() { "..." } else { "" };
+            format!("{} {name}{end}", place + 1)
+        });
+        let mut text = shown.collect::<Vec<_>>().join(", ");
+        if beside.len() > MOST_ATTACHED {
+            let _ = write!(text, ", and {} more", beside.len() - MOST_ATTACHED);
+        }
+        text
     }
 
     /// The text, with what it says of attachments and of what is not shown.

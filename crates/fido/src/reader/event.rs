@@ -22,6 +22,8 @@ pub enum Event {
     Resize(u16, u16),
     /// These are the folders.
     Folders(Vec<Counts>),
+    /// The opening of a folder has come so far: of its messages that must be read, how many are, and how many will be.
+    Opening(usize, usize),
     /// These are the messages of a folder: it was opened, or has changed.
     Entries(Name, Vec<Entry>),
     /// Messages, by their positions, are like this now.

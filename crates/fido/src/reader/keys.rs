@@ -123,13 +123,8 @@ use Key::{Char, Code, Ctrl};
 /// All keys, in the order of the help; hints are given in this order as far as there is room.
 pub const BINDINGS: &[Binding] = &[
     binding(Action::Help, &[Char('?')], ALL, "help", "this help"),
-    binding(
-        Action::Back,
-        &[Char('q'), Code(KeyCode::Esc)],
-        ALL,
-        "back",
-        "back; from the folders, leave fido",
-    ),
+    binding(Action::Back, &[Char('q'), Code(KeyCode::Esc)], MAIL, "back", "back"),
+    binding(Action::Back, &[Char('q'), Code(KeyCode::Esc)], &[Folders], "leave", "leave fido"),
     binding(Action::Open, &[Code(KeyCode::Enter)], LISTS, "open", "open the folder or the message"),
     binding(Action::Delete, &[Char('d')], MAIL, "delete", "mark for deletion, and go on to the next"),
     binding(Action::Undelete, &[Char('u')], MAIL, "undelete", "take the mark back: this one's, or the last"),
@@ -184,6 +179,18 @@ impl Binding {
     #[must_use]
     pub fn names(&self) -> String {
         self.keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    /// On which screens it is, such as ` (list, message)`; nothing where that needs no saying.
+    #[must_use]
+    pub fn place(&self) -> &'static str {
+        match self.on {
+            on if on == ALL || self.action == Action::Open => "",
+            [Folders] => " (folders)",
+            [List] => " (list)",
+            [Message] => " (message)",
+            _ => " (list, message)",
+        }
     }
 }
 
@@ -241,13 +248,7 @@ mod tests {
         let mut table = "| key | what it does |\n|---|---|\n".to_owned();
         for binding in BINDINGS {
             let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{key}`")).collect();
-            let where_ = match binding.on {
-                on if on == ALL || binding.action == Action::Open => "",
-                [List] => " (list)",
-                [Message] => " (message)",
-                _ => " (list, message)",
-            };
-            let _ = writeln!(table, "| {} | {}{where_} |", keys.join(" "), binding.what);
+            let _ = writeln!(table, "| {} | {}{} |", keys.join(" "), binding.what, binding.place());
         }
         let guide = include_str!("../../../../docs/users-guide.md");
         assert!(guide.contains(&table), "docs/users-guide.md needs this table:\n{table}");

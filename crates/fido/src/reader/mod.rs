@@ -3,8 +3,8 @@
 //! - [`Model`] is what is shown; [`update`] makes of it and an [`Event`] the next one, and says which [`Effect`]s are
 //!   wanted; [`draw`] draws it. These three do nothing else, and are tested as such;
 //! - [`keys`] is the table of keys;
-//! - `work.rs` does what is wanted: it opens, marks, saves; `sync.rs` fetches and `search.rs` looks through texts, each
-//!   in a thread beside;
+//! - `work.rs` does what is wanted: it marks and saves; `opening.rs` opens folders, `sync.rs` fetches and `search.rs`
+//!   looks through texts, each in a thread beside;
 //! - [`terminal`] takes the terminal and puts it back, [`look`] tells what it can show;
 //! - [`compose`] is where writing mail comes in.
 //!
@@ -19,8 +19,10 @@ mod files;
 pub mod keys;
 pub mod look;
 mod model;
+mod opening;
 mod place;
 mod search;
+mod signals;
 mod sync;
 pub mod terminal;
 mod text;
@@ -32,6 +34,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::tz::TimeZone;
 use ratatui::crossterm::event::{self as input, Event as Input};
 
 pub use draw::draw;
@@ -63,7 +66,8 @@ pub fn run(config: &Config, reader: &Reader) -> Result<(), Failure> {
         question: (profile.password == Source::Person).then(|| sync::question(profile)),
         progress: None,
     });
-    let model = Model::new(&place.title(), sync, look::Look::of_environment(), terminal.size()?);
+    let (look, zone) = (look::Look::of_environment(), TimeZone::system());
+    let model = Model::new(&place.title(), sync, look, zone, terminal.size()?);
     let work = Work::new(local, place)?;
     read(model, work, &mut terminal)
 }
@@ -83,12 +87,14 @@ fn read(mut model: Model, mut work: Work, terminal: &mut Terminal) -> Result<(),
             is_quiet = false;
             wanted.extend(update(&mut model, event));
         }
-        if work.is_to_leave() {
-            return Ok(());
+        match work.signalled() {
+            // At once: the terminal may be gone.
+            Some(Effect::Quit) => return Ok(()),
+            signalled => wanted.extend(signalled),
         }
         if is_quiet {
-            let is_busy =
-                model.search.is_some() || model.sync.as_ref().is_some_and(|it| it.progress.is_some());
+            let is_fetching = model.sync.as_ref().is_some_and(|it| it.progress.is_some());
+            let is_busy = model.opening.is_some() || model.search.is_some() || is_fetching;
             let rest = if is_busy { SHORT_REST } else { REST };
             wait(&mut model, rest, &mut wanted)?;
         }

@@ -2,9 +2,10 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use jiff::tz::TimeZone;
 use zeroize::Zeroizing;
 
-use super::{cursor::Cursor, look::Look};
+use super::{cursor::Cursor, look::Look, text::long_date};
 use crate::{
     local::{Counts, Entry, Filter, Flags, Name, Sort, threads},
     message::{Line, View},
@@ -28,6 +29,8 @@ pub struct Model {
     pub size: (u16, u16),
     /// What the terminal can show.
     pub look: Look,
+    /// Where the user is: dates are shown in this time zone.
+    pub zone: TimeZone,
     /// Whose mail it is, or where it lies; one line, safe to show.
     pub title: String,
     /// How mail is fetched; `None` where there is no account.
@@ -48,8 +51,8 @@ pub struct Model {
     pub prompt: Option<Prompt>,
     /// What is said on the last line, until the next key.
     pub note: Option<Note>,
-    /// Whether a folder is being opened.
-    pub is_opening: bool,
+    /// How far the opening of a folder has come, while it goes on.
+    pub opening: Option<String>,
     /// A search in texts that goes on.
     pub search: Option<String>,
     /// Changes of marks, the last one last, as what would take them back.
@@ -161,6 +164,8 @@ pub struct List {
     pub text: String,
     /// Those in whose text something was found, and what.
     pub found: Option<(String, HashSet<Box<[u8]>>)>,
+    /// The message that was chosen before something was looked for, to go back to where nothing is found.
+    pub before: Option<Box<[u8]>>,
 }
 
 impl Default for List {
@@ -176,6 +181,7 @@ impl Default for List {
             only: Only::All,
             text: String::new(),
             found: None,
+            before: None,
         }
     }
 }
@@ -245,9 +251,19 @@ pub struct Reading {
 impl Reading {
     /// Lays a message out for a width.
     #[must_use]
-    pub fn new(unique: Box<[u8]>, octets: Arc<[u8]>, width: u16, has_all_headings: bool) -> Self {
+    pub fn new(
+        unique: Box<[u8]>,
+        octets: Arc<[u8]>,
+        width: u16,
+        zone: &TimeZone,
+        has_all_headings: bool,
+    ) -> Self {
         let view = View::of(&octets, width.into());
-        let mut lines = view.heading(has_all_headings);
+        let mut lines = if has_all_headings {
+            view.heading()
+        } else {
+            view.short_heading(|date| long_date(date.seconds, zone))
+        };
         if let Some(last) = lines.last() {
             lines.push(Line { text: String::new(), ..last.clone() });
         }
@@ -260,10 +276,11 @@ impl Reading {
 impl Model {
     /// Nothing is read yet.
     #[must_use]
-    pub fn new(title: &str, sync: Option<Sync>, look: Look, size: (u16, u16)) -> Self {
+    pub fn new(title: &str, sync: Option<Sync>, look: Look, zone: TimeZone, size: (u16, u16)) -> Self {
         Self {
             size,
             look,
+            zone,
             title: title.to_owned(),
             sync,
             screen: Screen::List,
@@ -274,7 +291,7 @@ impl Model {
             help: None,
             prompt: None,
             note: None,
-            is_opening: true,
+            opening: Some(String::new()),
             search: None,
             undo: Vec::new(),
         }

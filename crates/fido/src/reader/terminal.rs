@@ -92,10 +92,7 @@ impl Terminal {
 
     /// Stops, as Ctrl-Z does elsewhere; this returns when the shell lets the program go on.
     pub fn suspend(&mut self) -> Result<(), Failure> {
-        let stopped = self.outside(|| {
-            // STOP, since nobody can catch it: the terminal is in order already.
-            kill_process(getpid(), Signal::STOP)
-        })?;
+        let stopped = self.outside(stop)?;
         stopped.map_err(|error| failure(&error.into()))
     }
 
@@ -115,6 +112,17 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         put_back();
     }
+}
+
+/// Whether the terminal is the reader's, and not the shell's or another program's.
+pub(super) fn is_taken() -> bool {
+    IS_TAKEN.load(Ordering::SeqCst)
+}
+
+/// Stops this process, as the terminal's Ctrl-Z does others.
+pub(super) fn stop() -> rustix::io::Result<()> {
+    // STOP, since nobody can catch it: the terminal is in order already.
+    kill_process(getpid(), Signal::STOP)
 }
 
 /// Puts the terminal back, if it is taken. Where it is gone, nothing can be done.

@@ -1,22 +1,25 @@
 //! Small texts of the screens.
 
+use jiff::{Timestamp, ZonedDateTime, tz::TimeZone};
+
 use crate::local::{Entry, Flags, Place};
 
-/// The date of a moment in seconds since 1970, UTC, as `2026-11-25`; with its time, as `2026-11-25 16:20`.
+/// The date of a moment in seconds since 1970, as `2026-11-25`; with its time, as `2026-11-25 16:20`. Empty beyond the
+/// calendar.
 #[must_use]
-pub(super) fn date(seconds: i64, with_time: bool) -> String {
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Years that begin in March have their odd day at the end; an era is 400 of them.
-    let days = days + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
-    let date = format!("{year:04}-{month:02}-{day:02}");
-    if with_time { format!("{date} {:02}:{:02}", second / 3600, second / 60 % 60) } else { date }
+pub(super) fn date(seconds: i64, zone: &TimeZone, with_time: bool) -> String {
+    let form = if with_time { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d" };
+    moment(seconds, zone).map(|moment| moment.strftime(form).to_string()).unwrap_or_default()
+}
+
+/// The same as a message has it, such as `Wed, 25 Nov 2026 16:20 +0100`.
+#[must_use]
+pub(super) fn long_date(seconds: i64, zone: &TimeZone) -> Option<String> {
+    moment(seconds, zone).map(|moment| moment.strftime("%a, %-d %b %Y %H:%M %z").to_string())
+}
+
+fn moment(seconds: i64, zone: &TimeZone) -> Option<ZonedDateTime> {
+    Some(Timestamp::from_second(seconds).ok()?.to_zoned_datetime(zone.clone()))
 }
 
 /// A size in at most five columns, such as `812`, `1.2K` and `34M`.
@@ -68,7 +71,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_and_sizes_are_short() {
+    fn dates_are_local_and_sizes_short() {
+        let (utc, berlin) = (TimeZone::UTC, TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap());
         for (seconds, text) in [
             (0, "1970-01-01 00:00"),
             (951_782_399, "2000-02-28 23:59"),
@@ -76,8 +80,14 @@ mod tests {
             (1_709_629_200, "2024-03-05 09:00"),
             (-1, "1969-12-31 23:59"),
         ] {
-            assert_eq!(date(seconds, true), text);
-            assert_eq!(date(seconds, false), text[..10]);
+            assert_eq!(date(seconds, &utc, true), text);
+            assert_eq!(date(seconds, &utc, false), text[..10]);
+        }
+        assert_eq!(date(1_704_067_199, &berlin, true), "2024-01-01 00:59");
+        assert_eq!(date(1_719_784_800, &berlin, true), "2024-07-01 00:00");
+        assert_eq!(long_date(1_719_784_800, &berlin).unwrap(), "Mon, 1 Jul 2024 00:00 +0200");
+        for seconds in [i64::MIN, i64::MAX] {
+            assert_eq!((date(seconds, &utc, true).as_str(), long_date(seconds, &utc)), ("", None));
         }
         for (octets, text) in [
             (0, "0"),

@@ -7,17 +7,16 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, Sender},
     },
-    thread,
 };
-
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     compose::{self, Composer, Kind, Request},
     event::{Effect, Event},
     files::Files,
+    opening::Opening,
     place::Place,
     search,
+    signals::Signals,
     sync::Syncer,
     terminal::Terminal,
     text::count,
@@ -47,13 +46,14 @@ pub(super) struct Work {
     local: Local,
     place: Place,
     folder: Option<Folder>,
+    opening: Opening,
     files: Files,
     syncer: Syncer,
     composer: Box<dyn Composer>,
     sender: Sender<Event>,
     events: Receiver<Event>,
-    /// Whether a signal wants the reader to end.
-    is_to_leave: Arc<AtomicBool>,
+    /// What signals want.
+    signals: Arc<Signals>,
     /// What breaks the search off that goes on.
     search: Arc<AtomicBool>,
 }
@@ -61,30 +61,41 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(local: Local, place: Place) -> Result<Self, Failure> {
         let (sender, events) = mpsc::channel();
-        let is_to_leave = Arc::new(AtomicBool::new(false));
-        watch_signals(is_to_leave.clone())?;
+        let signals = Signals::watch()?;
         Ok(Self {
             local,
             place,
             folder: None,
+            opening: Opening::default(),
             files: Files::default(),
             syncer: Syncer::new(sender.clone()),
             composer: compose::composer(),
             sender,
             events,
-            is_to_leave,
+            signals,
             search: Arc::default(),
         })
     }
 
     /// Something that has happened, if anything has.
-    pub(super) fn event(&self) -> Option<Event> {
-        self.events.try_recv().ok()
+    pub(super) fn event(&mut self) -> Option<Event> {
+        if let Ok(event) = self.events.try_recv() {
+            return Some(event);
+        }
+        let mut folder = match self.opening.done()? {
+            Ok(folder) => folder,
+            Err(failure) => return Some(Event::Fault(failure.to_string())),
+        };
+        // Mail may have come meanwhile; where it cannot be seen yet, the next look does.
+        let _ = folder.refresh(|_, _| {});
+        let entries = Event::Entries(folder.name().clone(), folder.entries().to_vec());
+        self.folder = Some(folder);
+        Some(entries)
     }
 
-    /// Whether a signal has come that ends programs.
-    pub(super) fn is_to_leave(&self) -> bool {
-        self.is_to_leave.load(Ordering::SeqCst)
+    /// What signals have wanted since this was asked: to leave, or to stop.
+    pub(super) fn signalled(&self) -> Option<Effect> {
+        self.signals.wanted()
     }
 
     /// Does what is wanted; only a terminal that fails is an error.
@@ -92,11 +103,9 @@ impl Work {
         let done = match effect {
             Effect::ListFolders => self.local.folders().map(Event::Folders).map_err(Failure::from),
             Effect::OpenFolder(name) => {
-                self.local.folder(&name, |_, _| {}).map_err(Failure::from).map(|folder| {
-                    let entries = folder.entries().to_vec();
-                    self.folder = Some(folder);
-                    Event::Entries(name, entries)
-                })
+                self.folder = None;
+                self.opening.start(self.local.clone(), name, self.sender.clone());
+                return Ok(Next::GoOn);
             }
             Effect::Refresh => {
                 self.refresh();
@@ -237,26 +246,4 @@ impl Work {
 
 fn gone() -> Failure {
     Failure::new(Exit::Temporary, "that message is gone: another program has removed it; Ctrl-L looks again")
-}
-
-/// Watches for the signals that end programs, in a thread beside.
-fn watch_signals(is_to_leave: Arc<AtomicBool>) -> Result<(), Failure> {
-    let failure = |error| Failure::new(Exit::Software, format!("cannot wait for signals: {error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failure)?;
-    let inside = runtime.enter();
-    let mut terminate = signal(SignalKind::terminate()).map_err(failure)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(failure)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failure)?;
-    drop(inside);
-    thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        });
-        is_to_leave.store(true, Ordering::SeqCst);
-    });
-    Ok(())
 }

@@ -1,57 +1,133 @@
-//! A terminal for the program itself, which tmux makes.
+//! A terminal that tmux makes, and the program on it.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part of this")]
 
 use std::{
     env,
-    io::{self, Write},
-    path::Path,
+    fmt::Write,
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
     process::{Command, Output},
     thread,
     time::{Duration, Instant},
 };
 
-/// Whether tmux is here; says so where it is not, past the test harness.
-pub fn can_run() -> bool {
-    let path = env::var("PATH").unwrap_or_default();
-    let is_there = path.split(':').any(|folder| Path::new(folder).join("tmux").exists());
-    if !is_there {
-        assert!(env::var_os("CI").is_none(), "not to be skipped in CI: tmux is not installed");
-        io::stderr().write_all(b"fido: skipped, tmux is not installed\n").unwrap();
-    }
-    is_there
-}
+use tempfile::TempDir;
 
-/// A tmux server of its own, which ends with the test.
-pub struct Tmux(pub tempfile::TempDir);
+/// A tmux server of its own with a shell in its window, which ends with the test.
+pub struct Tmux(TempDir);
 
 impl Tmux {
-    pub fn start() -> Self {
-        let tmux = Self(tempfile::TempDir::new().unwrap());
-        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "env PS1='$ ' sh"]);
-        tmux
+    /// A terminal of 80 columns and 24 lines, the usual ones; `None`, which it says past the test harness, where tmux
+    /// is not here.
+    pub fn start() -> Option<Self> {
+        Self::with((80, 24), &[])
+    }
+
+    /// The same with other columns and lines, and with variables in the shell's environment.
+    pub fn with((columns, lines): (u16, u16), variables: &[(&str, &str)]) -> Option<Self> {
+        let path = env::var("PATH").unwrap_or_default();
+        if !path.split(':').any(|folder| Path::new(folder).join("tmux").exists()) {
+            assert!(env::var_os("CI").is_none(), "not to be skipped in CI: tmux is not installed");
+            io::stderr().write_all(b"fido: skipped, tmux is not installed\n").unwrap();
+            return None;
+        }
+        let tmux = Self(TempDir::new().unwrap());
+        let home = tmux.0.path().display();
+        let mut shell = format!("env -u NO_COLOR PS1='$ ' TZ=UTC HOME='{home}'");
+        for folder in ["CONFIG", "DATA", "STATE"] {
+            write!(shell, " XDG_{folder}_HOME='{home}'").unwrap();
+        }
+        for (name, value) in variables {
+            write!(shell, " {name}='{value}'").unwrap();
+        }
+        let (columns, lines) = (columns.to_string(), lines.to_string());
+        let shell = format!("{shell} sh");
+        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &lines, &shell]);
+        tmux.run(&["pipe-pane", &format!("cat > '{}'", tmux.path("written").display())]);
+        tmux.wait("$");
+        Some(tmux)
+    }
+
+    /// A file or folder that goes with it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {
         let mut tmux = Command::new("tmux");
-        tmux.arg("-S").arg(self.0.path().join("socket")).args(arguments);
-        tmux.env_remove("TMUX").env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8").output().unwrap()
+        tmux.arg("-S").arg(self.path("socket")).args(arguments);
+        tmux.env_remove("TMUX").env("LC_ALL", "C.UTF-8").output().unwrap()
     }
 
+    /// Presses keys, by tmux's names.
     pub fn press(&self, keys: &[&str]) {
         self.run(&[&["send-keys"], keys].concat());
     }
 
+    /// Types a text as it is, and Enter.
+    pub fn enter(&self, text: &str) {
+        self.run(&["send-keys", "-l", text]);
+        self.press(&["Enter"]);
+    }
+
+    /// Starts the program.
+    pub fn fido(&self, arguments: &str) {
+        self.enter(&format!("clear; '{}' {arguments}", env!("CARGO_BIN_EXE_fido")));
+    }
+
+    /// Starts the program on a Maildir, and waits until it lists a message.
+    pub fn opens(&self, mail: &Path, subject: &str) {
+        self.fido(&format!("--mail '{}'", mail.display()));
+        self.wait(subject);
+    }
+
+    pub fn screen(&self) -> String {
+        String::from_utf8_lossy(&self.run(&["capture-pane", "-p"]).stdout).into_owned()
+    }
+
     /// Waits until the screen shows a text.
+    #[track_caller]
     pub fn wait(&self, text: &str) -> String {
+        self.wait_until(text, |screen| screen.contains(text))
+    }
+
+    /// Waits until the screen is as `is_it` says.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
         loop {
-            let screen = String::from_utf8_lossy(&self.run(&["capture-pane", "-p"]).stdout).into_owned();
-            if screen.contains(text) {
+            let screen = self.screen();
+            if is_it(&screen) {
                 return screen;
             }
-            assert!(start.elapsed() < Duration::from_secs(30), "no {text:?} in:\n{screen}");
+            assert!(start.elapsed() < Duration::from_mins(1), "no {what:?} in:\n{screen}");
             thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// What a format of tmux's says of the terminal.
+    pub fn asks(&self, format: &str) -> String {
+        String::from_utf8_lossy(&self.run(&["display", "-p", format]).stdout).trim().to_owned()
+    }
+
+    /// Waits until the shell has the terminal, with its own screen, a cursor and no mouse.
+    #[track_caller]
+    pub fn is_put_back(&self) {
+        // What is typed before goes to the reader.
+        self.wait_until("the shell's screen", |_| self.asks("#{alternate_on}") == "0");
+        self.enter("echo o''ver");
+        self.wait("over");
+        assert_eq!(self.asks("#{alternate_on}#{mouse_any_flag}#{cursor_flag}"), "001");
+    }
+
+    /// Every octet that was written to the terminal.
+    pub fn written(&self) -> Vec<u8> {
+        fs::read(self.path("written")).unwrap()
     }
 }
 

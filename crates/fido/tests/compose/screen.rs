@@ -11,7 +11,7 @@ use std::{
 use crate::{
     common::Peer,
     desk::Desk,
-    tmux::{Tmux, can_run},
+    tmux::Tmux,
 };
 
 /// The line for a shell that runs fido with no editor set.
@@ -42,15 +42,12 @@ fn wait_for_draft(desk: &Desk, text: &str) {
 }
 
 fn kill(tmux: &Tmux, signal: &str) {
-    let id = fs::read_to_string(tmux.0.path().join("id")).unwrap();
+    let id = fs::read_to_string(tmux.path("id")).unwrap();
     assert!(Command::new("kill").args([signal, id.trim()]).status().unwrap().success());
 }
 
 #[test]
 fn a_message_is_written_and_sent_and_the_terminal_is_as_before() {
-    if !can_run() {
-        return;
-    }
     let peer = Peer::serves(|listener| {
         use std::io::{BufRead, BufReader, Write};
         let stream = listener.accept().unwrap().0;
@@ -72,8 +69,9 @@ fn a_message_is_written_and_sent_and_the_terminal_is_as_before() {
         assert!(heard.contains("RCPT TO:<rex@dog.example>"), "{heard}");
         assert!(heard.contains("\nSubject: Bone\n") && heard.contains("\nHello,\n..\nRex\n.\n"), "{heard}");
     });
-    let (desk, tmux) = (Desk::new(peer.address, "security = 'plain'"), Tmux::start());
-    let folder = tmux.0.path().display();
+    let Some(tmux) = Tmux::start() else { return };
+    let desk = Desk::new(peer.address, "security = 'plain'");
+    let folder = tmux.path("").display();
     tmux.press(&[
         &format!("stty -g > {folder}/before; {}", line(&desk, &["write", "--to", "rex@dog.example"], "")),
         "Enter",
@@ -87,7 +85,7 @@ fn a_message_is_written_and_sent_and_the_terminal_is_as_before() {
     tmux.wait("sent to rex@dog.example");
     tmux.press(&[&format!("stty -g > {folder}/after; echo over"), "Enter"]);
     tmux.wait("\nover");
-    let read = |name: &str| fs::read_to_string(tmux.0.path().join(name)).unwrap();
+    let read = |name: &str| fs::read_to_string(tmux.path(name)).unwrap();
     assert_eq!(read("before"), read("after"));
     let modes = tmux.run(&["display", "-p", "#{alternate_on}#{cursor_flag}"]);
     assert_eq!(String::from_utf8_lossy(&modes.stdout).trim(), "01");
@@ -97,11 +95,9 @@ fn a_message_is_written_and_sent_and_the_terminal_is_as_before() {
 
 #[test]
 fn a_text_outlives_a_killed_editor_and_is_gone_on_with() {
-    if !can_run() {
-        return;
-    }
-    let (desk, tmux) = (Desk::new(nowhere(), ""), Tmux::start());
-    let id = format!("{} & echo $! > {}/id; fg", line(&desk, &["write"], ""), tmux.0.path().display());
+    let Some(tmux) = Tmux::start() else { return };
+    let desk = Desk::new(nowhere(), "");
+    let id = format!("{} & echo $! > {}/id; fg", line(&desk, &["write"], ""), tmux.path("").display());
     tmux.press(&[&id, "Enter"]);
     tmux.wait("^X done");
     tmux.press(&["not yet an adress", "Enter", "Enter", "Enter", "A bone", "Enter", "Enter", "Dear Rex"]);
@@ -126,15 +122,13 @@ fn a_text_outlives_a_killed_editor_and_is_gone_on_with() {
 
 #[test]
 fn a_signal_keeps_the_text_and_puts_the_terminal_back() {
-    if !can_run() {
-        return;
-    }
     for signal in ["-HUP", "-TERM"] {
-        let (desk, tmux) = (Desk::new(nowhere(), ""), Tmux::start());
+        let Some(tmux) = Tmux::start() else { return };
+    let desk = Desk::new(nowhere(), "");
         let id = format!(
             "{} & echo $! > {}/id; fg",
             line(&desk, &["write", "--to", "a@b"], ""),
-            tmux.0.path().display()
+            tmux.path("").display()
         );
         tmux.press(&[&id, "Enter"]);
         tmux.wait("^X done");
@@ -150,17 +144,15 @@ fn a_signal_keeps_the_text_and_puts_the_terminal_back() {
 
 #[test]
 fn a_terminal_that_is_closed_ends_the_editor_and_not_the_text() {
-    if !can_run() {
-        return;
-    }
-    let (desk, tmux) = (Desk::new(nowhere(), ""), Tmux::start());
-    let id = format!("{} & echo $! > {}/id; fg", line(&desk, &["write"], ""), tmux.0.path().display());
+    let Some(tmux) = Tmux::start() else { return };
+    let desk = Desk::new(nowhere(), "");
+    let id = format!("{} & echo $! > {}/id; fg", line(&desk, &["write"], ""), tmux.path("").display());
     tmux.press(&[&id, "Enter"]);
     tmux.wait("^X done");
     tmux.press(&["not sent to any", "b", "o", "dy"]);
     tmux.run(&["kill-server"]);
     wait_for_draft(&desk, "not sent to anybody");
-    let id = fs::read_to_string(tmux.0.path().join("id")).unwrap();
+    let id = fs::read_to_string(tmux.path("id")).unwrap();
     let start = Instant::now();
     // Whoever has started it may be slow to notice.
     let is_there =
@@ -173,10 +165,8 @@ fn a_terminal_that_is_closed_ends_the_editor_and_not_the_text() {
 
 #[test]
 fn an_old_small_terminal_gets_nothing_that_it_does_not_know() {
-    if !can_run() {
-        return;
-    }
-    let (desk, tmux) = (Desk::new(nowhere(), ""), Tmux::start());
+    let Some(tmux) = Tmux::start() else { return };
+    let desk = Desk::new(nowhere(), "");
     tmux.run(&["resize-window", "-x", "40", "-y", "12"]);
     let written = tmux.0.path().join("written");
     tmux.press(&[&line(&desk, &["write", "--subject", "wöof"], "TERM=vt100 NO_COLOR=1 LC_ALL=C"), ""]);

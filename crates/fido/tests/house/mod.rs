@@ -48,6 +48,11 @@ impl House {
         self.folder.path()
     }
 
+    /// Where it listens, in the order of the configuration.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.daemon.addresses().clone()
+    }
+
     fn new_mail(&self) -> PathBuf {
         self.path().join("mail/fido/new")
     }

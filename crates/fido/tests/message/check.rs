@@ -27,7 +27,7 @@ pub(crate) fn check_line(text: &str) {
 
 /// Checks every text of a view, and that its lines are at most so wide.
 pub(crate) fn check(view: &View, width: usize) {
-    for line in view.lines().iter().chain(&view.heading(false)).chain(&view.heading(true)) {
+    for line in view.lines().iter().chain(&view.short_heading(|_| None)).chain(&view.heading()) {
         check_line(&line.text);
         let columns: usize = line.text.chars().filter_map(UnicodeWidthChar::width).sum();
         assert!(columns <= width && line.text.width() <= width, "{:?} at {width}", line.text);

@@ -27,7 +27,7 @@ fn shown(message: &[u8]) -> String {
     let mut text = String::new();
     let date = summary.date.map(|date| format!("{} {}", date.seconds, date.zone)).unwrap_or_default();
     writeln!(text, "list      {} | {} | {date}", summary.from, summary.subject).unwrap();
-    for line in view.heading(false).iter().chain(view.lines()) {
+    for line in view.short_heading(|_| None).iter().chain(view.lines()) {
         let kind = match line.kind {
             Kind::Header => "header".to_owned(),
             Kind::Text if line.quote > 0 => format!("quote {}", line.quote),

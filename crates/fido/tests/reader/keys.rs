@@ -2,7 +2,7 @@
 
 use fido::{
     local::Flags,
-    reader::{Event, Screen},
+    reader::{Effect, Event, Screen},
 };
 use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
@@ -28,6 +28,7 @@ const TABLE: &[(&str, Screen, &str, &str)] = &[
     ("/CAF\n", Screen::List, "Café", ""),
     ("/CAF\n\u{1b}", Screen::List, "Café", ""),
     ("/no such\u{1b}", Screen::List, "Signed", ""),
+    ("jj/no such\n\u{1b}", Screen::List, "The bone", ""),
     ("ll", Screen::List, "Pictures", "1 flagged message"),
     ("Ss", Screen::List, "Signed", ""),
     ("S?", Screen::List, "Signed", "sorted as before"),
@@ -65,7 +66,8 @@ fn what_is_wanted_is_said() {
         ("a", "Compose(Reply { all: true }, Some("),
         ("f", "Compose(Forward, Some("),
         ("m", "Compose(New, None)"),
-        ("\t\n", "OpenFolder(Name("),
+        ("\tjj\n", "OpenFolder(Name("),
+        ("\t\n", "Refresh"),
         ("bbone\n", "Search(\"bone\", ["),
         ("bbone\n\u{1b}", "StopSearch"),
         ("s\n", "SaveMessage("),
@@ -92,6 +94,39 @@ fn marks_are_undone_one_by_one() {
     assert_eq!(tried.subject(), "Related");
     tried.press("u");
     assert_eq!((with(&tried, Flags::TRASHED), tried.subject().as_str()), (0, "Signed"));
+}
+
+#[test]
+fn nothing_can_be_chosen_while_another_folder_is_opened() {
+    let mail = maildir();
+    let mut tried = Tried::new(mail.path(), (80, 24));
+    let inbox = tried.model.list.name.clone();
+    tried.press("d\tjj\n");
+    tried.happens(Event::Opening(500, 1200));
+    assert_eq!(tried.model.opening.as_deref(), Some(": 500 of 1200 messages read"));
+    tried.press("dF\nsz");
+    // What comes of the folder before is too late.
+    tried.happens(Event::Entries(inbox, tried.folder.entries().to_vec()));
+    assert!(tried.model.opening.is_some() && tried.model.list.chosen().is_none());
+    assert!(matches!(tried.wanted.last(), Some(Effect::OpenFolder(_))), "{:?}", tried.wanted.last());
+    tried.happens(Event::Entries(tried.model.list.name.clone(), Vec::new()));
+    assert_eq!(tried.model.opening, None);
+}
+
+#[test]
+fn the_chosen_message_stays_chosen_while_a_search_finds_more() {
+    let mail = maildir();
+    let mut tried = Tried::new(mail.path(), (80, 24));
+    tried.press("jjj");
+    let (chosen, unique) = (tried.subject(), |at: usize| Box::<[u8]>::from(at.to_string().as_bytes()));
+    tried.press("bbone\n");
+    let found: Vec<Box<[u8]>> = tried.folder.entries().iter().map(|entry| entry.unique().into()).collect();
+    tried.happens(Event::Found(vec![found[0].clone(), unique(99)], 50, 100));
+    let first = tried.subject();
+    tried.happens(Event::Found(found[1..].to_vec(), 100, 100));
+    assert_eq!(tried.subject(), first);
+    tried.press("/no such\n\u{1b}");
+    assert_eq!(tried.subject(), chosen);
 }
 
 #[test]

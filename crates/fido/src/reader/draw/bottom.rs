@@ -29,8 +29,8 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<u16
         return None;
     }
     let going = model.sync.as_ref().and_then(|sync| sync.progress.as_ref()).or(model.search.as_ref());
-    if model.is_opening {
-        put(buffer, 1, y, "opening the folder", area.width - 1, bold);
+    if let Some(opening) = &model.opening {
+        put(buffer, 1, y, &format!("opening the folder{opening}"), area.width - 1, bold);
     } else if let Some(going) = going {
         put(buffer, 1, y, &one_line(going), area.width - 1, bold);
     } else if model.help.is_some() {
@@ -50,6 +50,7 @@ fn typed(prompt: &Prompt, buffer: &mut Buffer, area: Rect, y: u16) -> u16 {
         Ask::Find => "Search sender and subject: ".to_owned(),
         Ask::FindHere => "Search here: ".to_owned(),
         Ask::FindText => "Search in texts: ".to_owned(),
+        Ask::Which(1) => "Save m message, 1 attachment: ".to_owned(),
         Ask::Which(most) => format!("Save m message, 1-{most} attachment: "),
         Ask::WhichToOpen(most) => format!("Open attachment 1-{most}: "),
         Ask::Where(None) => "Save message to: ".to_owned(),

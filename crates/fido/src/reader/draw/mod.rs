@@ -10,7 +10,7 @@ use ratatui::{
     style::{Color, Modifier, Style},
 };
 
-pub(super) use help::lines as help_lines;
+pub(super) use help::count as help_lines;
 
 use super::{
     look::Look,
@@ -24,6 +24,9 @@ use crate::{
 
 /// The smallest terminal that is drawn on.
 const SMALLEST: (u16, u16) = (40, 12);
+
+/// Columns below which a list has no dates.
+const NARROW: u16 = 60;
 
 /// Draws all of it.
 pub fn draw(model: &Model, frame: &mut Frame<'_>) {
@@ -71,7 +74,10 @@ fn title(model: &Model, buffer: &mut Buffer, area: Rect) {
     let (left, right) = match (model.help, model.screen) {
         (Some(_), _) => ("Help".to_owned(), String::new()),
         (None, Screen::Folders) => (model.title.clone(), count(model.folders.len(), "folder")),
-        (None, Screen::List) => (format!("{}: {}", model.title, narrowed(list)), counted(list)),
+        (None, Screen::List) if model.opening.is_some() => {
+            (format!("{}: {}", model.title, list.name), String::new())
+        }
+        (None, Screen::List) => (format!("{}: {}", model.title, narrowed(list)), counted(list, area.width)),
         (None, Screen::Message) => {
             let reading = model.reading.as_ref();
             let (top, all) = reading.map_or((0, 0), |it| (it.top + model.page(), it.lines.len()));
@@ -106,19 +112,28 @@ fn narrowed(list: &List) -> String {
     text
 }
 
-fn counted(list: &List) -> String {
-    let unread = list.entries.iter().filter(|entry| is_unread(entry)).count();
+/// How many messages there are, and in which order where there is room to say.
+fn counted(list: &List, width: u16) -> String {
+    let shown = list.shown.iter().filter_map(|shown| list.entries.get(shown.at));
+    let unread = shown.filter(|entry| is_unread(entry)).count();
     let unread = if unread == 0 { String::new() } else { format!("{unread} unread, ") };
-    let sort = match list.sort {
-        Sort::Date => "date",
-        Sort::Received => "receipt",
-        Sort::Sender => "sender",
-        Sort::Subject => "subject",
-        Sort::Size => "size",
+    if width < NARROW {
+        return format!("{unread}{}", list.shown.len());
+    }
+    let order = match (list.sort, list.is_reversed) {
+        (Sort::Date, true) => "newest first",
+        (Sort::Date, false) => "oldest first",
+        (Sort::Received, true) => "last come first",
+        (Sort::Received, false) => "as they came",
+        (Sort::Sender, true) => "by sender, from Z",
+        (Sort::Sender, false) => "by sender",
+        (Sort::Subject, true) => "by subject, from Z",
+        (Sort::Subject, false) => "by subject",
+        (Sort::Size, true) => "largest first",
+        (Sort::Size, false) => "smallest first",
     };
-    let way = if list.is_reversed { "-" } else { "+" };
     let threads = if list.is_threaded { ", threads" } else { "" };
-    format!("{unread}{} messages, by {sort}{way}{threads}", list.shown.len())
+    format!("{unread}{}, {order}{threads}", count(list.shown.len(), "message"))
 }
 
 /// The style of a line that is chosen.
@@ -147,7 +162,7 @@ fn folders(model: &Model, buffer: &mut Buffer, area: Rect) {
 fn list(model: &Model, buffer: &mut Buffer, area: Rect) {
     let list = &model.list;
     if list.shown.is_empty() {
-        let text = if model.is_opening {
+        let text = if model.opening.is_some() {
             ""
         } else if list.entries.is_empty() {
             "no messages; G fetches mail"
@@ -159,8 +174,8 @@ fn list(model: &Model, buffer: &mut Buffer, area: Rect) {
     }
     let is_wide = area.width >= 100;
     let (date_width, sender_width) = match area.width {
-        0..60 => (0, 12),
-        60..100 => (10, 20),
+        0..NARROW => (0, 12),
+        NARROW..100 => (10, 20),
         _ => (16, 28),
     };
     for ((line, shown), y) in list.shown.iter().enumerate().skip(list.cursor.top).take(model.page()).zip(1..)
@@ -182,7 +197,7 @@ fn list(model: &Model, buffer: &mut Buffer, area: Rect) {
         let mut x = 4;
         if date_width > 0 {
             let seconds = entry.summary().date().unwrap_or_else(|| entry.received());
-            put(buffer, x, y, &date(seconds, is_wide), date_width, style);
+            put(buffer, x, y, &date(seconds, &model.zone, is_wide), date_width, style);
             x += date_width + 1;
         }
         let sender = entry.summary().sender();

@@ -5,7 +5,7 @@ use super::{
         compose::Kind,
         event::Effect,
         keys::Action,
-        model::{Ask, Change, Model, Only, Screen},
+        model::{Ask, Change, List, Model, Only, Screen},
         text::{count, is_unread},
     },
     lay_out,
@@ -62,7 +62,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             let width = model.size.0;
             if let Some(reading) = &mut model.reading {
                 reading.has_all_headings = !reading.has_all_headings;
-                lay_out(reading, width);
+                lay_out(reading, width, &model.zone);
                 reading.top = 0;
             }
         }
@@ -83,7 +83,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 pub(super) fn step(model: &mut Model, by: isize) {
     let page = model.page();
     if let Some(top) = &mut model.help {
-        let most = super::super::draw::help_lines().saturating_sub(page);
+        let most = super::super::draw::help_lines(model.size.0).saturating_sub(page);
         *top = top.saturating_add_signed(by).min(most);
         return;
     }
@@ -121,7 +121,10 @@ fn back(model: &mut Model) -> Vec<Effect> {
         }
         Screen::List if model.list.found.is_some() || !model.list.text.is_empty() => {
             (model.list.found, model.list.text) = (None, String::new());
-            arrange(model);
+            let before = model.list.before.take();
+            let chosen = model.list.chosen().map(|(_, entry)| Box::<[u8]>::from(entry.unique())).or(before);
+            let page = model.page();
+            model.list.arrange(page, chosen.as_deref());
         }
         Screen::List => {
             model.screen = Screen::Folders;
@@ -138,7 +141,14 @@ fn open(model: &mut Model) -> Vec<Effect> {
             let Some(folder) = model.folders.get(model.folder.at) else { return Vec::new() };
             let name = folder.name.clone();
             model.screen = Screen::List;
-            model.is_opening = true;
+            if name == model.list.name && (model.opening.is_some() || !model.list.entries.is_empty()) {
+                return vec![Effect::Refresh];
+            }
+            // Nothing of the folder before can be chosen while this one is opened.
+            let List { sort, is_reversed, is_threaded, .. } = model.list;
+            model.list = List { name: name.clone(), sort, is_reversed, is_threaded, ..List::default() };
+            model.undo.clear();
+            model.opening = Some(String::new());
             let stop = model.search.take().map(|_| Effect::StopSearch);
             stop.into_iter().chain([Effect::OpenFolder(name)]).collect()
         }

@@ -6,6 +6,7 @@ mod prompt;
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use ratatui::crossterm::event::KeyEventKind;
 
 use super::{
@@ -38,7 +39,13 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             model.folder.go(at.unwrap_or(model.folder.at), model.folders.len(), model.page());
             Vec::new()
         }
-        Event::Entries(name, entries) => take_in(model, name, entries),
+        Event::Opening(done, all) => {
+            if let Some(opening) = &mut model.opening {
+                *opening = format!(": {done} of {all} messages read");
+            }
+            Vec::new()
+        }
+        Event::Entries(name, entries) => take_in(model, &name, entries),
         Event::Changed(changed) => {
             for (at, entry) in changed {
                 if let Some(place) = model.list.entries.get_mut(at) {
@@ -75,26 +82,22 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::Fault(text) => {
-            model.is_opening = false;
+            model.opening = None;
             model.complain(text);
             Vec::new()
         }
     }
 }
 
-fn take_in(model: &mut Model, name: Name, entries: Vec<Entry>) -> Vec<Effect> {
-    model.is_opening = false;
+fn take_in(model: &mut Model, name: &Name, entries: Vec<Entry>) -> Vec<Effect> {
     let page = model.page();
     let list = &mut model.list;
-    if list.name == name {
+    // Another folder's come too late.
+    if list.name == *name {
+        model.opening = None;
         let chosen = list.chosen().map(|(_, entry)| Box::<[u8]>::from(entry.unique()));
         list.entries = entries;
         list.arrange(page, chosen.as_deref());
-    } else {
-        (list.name, list.entries, list.cursor) = (name, entries, super::cursor::Cursor::default());
-        (list.text, list.found, list.only) = (String::new(), None, super::model::Only::All);
-        list.arrange(page, None);
-        model.undo.clear();
     }
     Vec::new()
 }
@@ -104,7 +107,7 @@ fn read(model: &mut Model, unique: Box<[u8]>, octets: Arc<[u8]>) -> Vec<Effect> 
     model.screen = Screen::Message;
     let chosen = model.list.chosen().filter(|(_, entry)| *entry.unique() == *unique);
     let mark = chosen.filter(|(_, entry)| is_unread(entry)).map(|(at, _)| at);
-    model.reading = Some(Reading::new(unique, octets, model.size.0, all));
+    model.reading = Some(Reading::new(unique, octets, model.size.0, &model.zone, all));
     mark.map(|at| Effect::Mark(at, Flags::SEEN, true)).into_iter().collect()
 }
 
@@ -117,7 +120,8 @@ fn search_goes_on(model: &mut Model, found: Vec<Box<[u8]>>, done: usize, all: us
         let is_more = !found.is_empty();
         all.extend(found);
         if is_more {
-            model.list.arrange(page, None);
+            let chosen = model.list.chosen().map(|(_, entry)| Box::<[u8]>::from(entry.unique()));
+            model.list.arrange(page, chosen.as_deref());
         }
     }
     if is_done {
@@ -132,11 +136,14 @@ fn resize(model: &mut Model, size: (u16, u16)) -> Vec<Effect> {
     let is_wider = model.size.0 != size.0;
     model.size = size;
     let page = model.page();
+    if let Some(top) = &mut model.help {
+        *top = (*top).min(super::draw::help_lines(size.0).saturating_sub(page));
+    }
     model.folder.go(model.folder.at, model.folders.len(), page);
     model.list.cursor.go(model.list.cursor.at, model.list.shown.len(), page);
     if let Some(reading) = &mut model.reading {
         if is_wider {
-            lay_out(reading, size.0);
+            lay_out(reading, size.0, &model.zone);
         }
         reading.top = reading.top.min(reading.lines.len().saturating_sub(page));
     }
@@ -144,9 +151,9 @@ fn resize(model: &mut Model, size: (u16, u16)) -> Vec<Effect> {
 }
 
 /// Lays a message out anew, and has about the same part of it seen.
-fn lay_out(reading: &mut Reading, width: u16) {
+fn lay_out(reading: &mut Reading, width: u16, zone: &TimeZone) {
     let (top, before) = (reading.top, reading.lines.len().max(1));
-    let anew = Reading::new(reading.unique.clone(), reading.octets.clone(), width, reading.has_all_headings);
-    *reading = anew;
+    let (unique, octets) = (reading.unique.clone(), reading.octets.clone());
+    *reading = Reading::new(unique, octets, width, zone, reading.has_all_headings);
     reading.top = top * reading.lines.len() / before;
 }

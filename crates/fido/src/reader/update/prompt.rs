@@ -57,6 +57,7 @@ fn answer(model: &mut Model) -> Vec<Effect> {
         Ask::Purge(_) => model.say("nothing is deleted"),
         Ask::Sort => sort(model, typed),
         Ask::Find => {
+            remember(model);
             typed.trim().clone_into(&mut model.list.text);
             arrange(model);
             if model.list.shown.is_empty() && !typed.is_empty() {
@@ -119,6 +120,14 @@ fn find_here(model: &mut Model, text: &str) {
     }
 }
 
+/// Remembers which message is chosen before the first of several searches.
+fn remember(model: &mut Model) {
+    let list = &mut model.list;
+    if list.text.is_empty() && list.found.is_none() {
+        list.before = list.chosen().map(|(_, entry)| entry.unique().into());
+    }
+}
+
 fn find_text(model: &mut Model, text: &str) -> Vec<Effect> {
     if text.is_empty() {
         return Vec::new();
@@ -126,6 +135,7 @@ fn find_text(model: &mut Model, text: &str) -> Vec<Effect> {
     // What is shown is looked through, in its order.
     let unique = |at: usize| model.list.entries.get(at).map(|entry| entry.unique().into());
     let messages = model.list.shown.iter().filter_map(|shown| unique(shown.at)).collect();
+    remember(model);
     model.search = Some("looking for it".to_owned());
     model.list.found = Some((crate::message::one_line(text), HashSet::new()));
     model.list.shown.clear();
