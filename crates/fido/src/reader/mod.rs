@@ -102,9 +102,12 @@ fn read(mut model: Model, mut work: Work, terminal: &mut Terminal) -> Result<(),
 }
 
 /// Waits for keys, and takes in all that have come.
-fn wait(model: &mut Model, mut rest: Duration, wanted: &mut Vec<Effect>) -> Result<(), Failure> {
+fn wait(model: &mut Model, rest: Duration, wanted: &mut Vec<Effect>) -> Result<(), Failure> {
     let failure = |error| Failure::new(Exit::Io, format!("cannot read from the terminal: {error}"));
-    while wanted.is_empty() && input::poll(rest).map_err(failure)? {
+    if !terminal::is_there(rest) {
+        wanted.push(Effect::Quit);
+    }
+    while wanted.is_empty() && input::poll(Duration::ZERO).map_err(failure)? {
         let event = match input::read().map_err(failure)? {
             Input::Key(key) => Event::Key(key),
             Input::Mouse(mouse) => Event::Mouse(mouse),
@@ -112,7 +115,6 @@ fn wait(model: &mut Model, mut rest: Duration, wanted: &mut Vec<Effect>) -> Resu
             _ => continue,
         };
         wanted.extend(update(model, event));
-        rest = Duration::ZERO;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::{
     panic,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use ratatui::{
@@ -19,7 +20,10 @@ use ratatui::{
         },
     },
 };
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Signal, getpid, kill_process},
+};
 
 use super::{draw::draw, look::is_plain, model::Model};
 use crate::{Exit, Failure};
@@ -123,6 +127,17 @@ pub(super) fn is_taken() -> bool {
 pub(super) fn stop() -> rustix::io::Result<()> {
     // STOP, since nobody can catch it: the terminal is in order already.
     kill_process(getpid(), Signal::STOP)
+}
+
+/// Waits until there is something to read from the terminal, a signal has come, or the time is up. False where the
+/// terminal is gone: crossterm would read from it for ever.
+pub fn is_there(patience: Duration) -> bool {
+    let (stdin, time) = (io::stdin(), Timespec::try_from(patience).ok());
+    let mut terminal = [PollFd::new(&stdin, PollFlags::IN)];
+    // What has interrupted it may be a change of size, which is crossterm's to tell.
+    let _ = poll(&mut terminal, time.as_ref());
+    let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    terminal.iter().all(|terminal| !terminal.revents().intersects(gone))
 }
 
 /// Puts the terminal back, if it is taken. Where it is gone, nothing can be done.

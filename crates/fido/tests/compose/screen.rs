@@ -8,11 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    common::Peer,
-    desk::Desk,
-    tmux::Tmux,
-};
+use crate::{common::Peer, desk::Desk, tmux::Tmux};
 
 /// The line for a shell that runs fido with no editor set.
 fn line(desk: &Desk, arguments: &[&str], more: &str) -> String {
@@ -71,7 +67,8 @@ fn a_message_is_written_and_sent_and_the_terminal_is_as_before() {
     });
     let Some(tmux) = Tmux::start() else { return };
     let desk = Desk::new(peer.address, "security = 'plain'");
-    let folder = tmux.path("").display();
+    let folder = tmux.path("");
+    let folder = folder.display();
     tmux.press(&[
         &format!("stty -g > {folder}/before; {}", line(&desk, &["write", "--to", "rex@dog.example"], "")),
         "Enter",
@@ -124,7 +121,7 @@ fn a_text_outlives_a_killed_editor_and_is_gone_on_with() {
 fn a_signal_keeps_the_text_and_puts_the_terminal_back() {
     for signal in ["-HUP", "-TERM"] {
         let Some(tmux) = Tmux::start() else { return };
-    let desk = Desk::new(nowhere(), "");
+        let desk = Desk::new(nowhere(), "");
         let id = format!(
             "{} & echo $! > {}/id; fg",
             line(&desk, &["write", "--to", "a@b"], ""),
@@ -168,7 +165,7 @@ fn an_old_small_terminal_gets_nothing_that_it_does_not_know() {
     let Some(tmux) = Tmux::start() else { return };
     let desk = Desk::new(nowhere(), "");
     tmux.run(&["resize-window", "-x", "40", "-y", "12"]);
-    let written = tmux.0.path().join("written");
+    let written = tmux.path("octets");
     tmux.press(&[&line(&desk, &["write", "--subject", "wöof"], "TERM=vt100 NO_COLOR=1 LC_ALL=C"), ""]);
     tmux.run(&["pipe-pane", &format!("cat > '{}'", written.display())]);
     tmux.press(&["Enter"]);
