@@ -300,11 +300,22 @@ fn compare(options: Options) -> Result<bool, Box<dyn Error>> {
         starts: Cell::new(0),
     };
     let asked = ROWS.into_iter().filter(|(letter, _)| options.rows.contains(*letter));
-    let sheets = asked.map(|(letter, title)| bench.row(letter, title)).collect();
-    let report = Report { facts, left_out, sheets };
-    print!("{}", report::text(&report));
+    let mut report = Report { facts, left_out, sheets: Vec::new() };
+    print!("{}", report::head(&report));
+    // Row by row, so that who ends it early has what was measured.
+    for (letter, title) in asked {
+        let sheet = bench.row(letter, title);
+        print!("{}", report::text(&sheet));
+        report.sheets.push(sheet);
+        write(&options, &report)?;
+    }
+    Ok(!report.has_failures())
+}
+
+/// The files that were asked for.
+fn write(options: &Options, report: &Report) -> Result<(), Box<dyn Error>> {
     if let Some(file) = &options.json {
-        fs::write(file, format!("{:#}\n", report::json(&report)))?;
+        fs::write(file, format!("{:#}\n", report::json(report)))?;
     }
     if let Some(folder) = &options.svg {
         fs::create_dir_all(folder)?;
@@ -312,7 +323,7 @@ fn compare(options: Options) -> Result<bool, Box<dyn Error>> {
             fs::write(folder.join(format!("compare-{}.svg", sheet.row)), report::svg(sheet))?;
         }
     }
-    Ok(!report.has_failures())
+    Ok(())
 }
 
 /// Whose mail it is where root measures: a user with no rights.

@@ -6,7 +6,10 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -168,6 +171,18 @@ impl Stat {
 /// The servers that run now, by number.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
+/// Whether this program was told to end.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// A server that has ended with this program has not failed; this does not return then.
+pub(crate) fn wait_if_told_to_end() {
+    // Both may have been told in the same moment, as by Ctrl-C.
+    thread::sleep(Duration::from_millis(50));
+    while ENDING.load(Ordering::Relaxed) {
+        thread::sleep(PATIENCE);
+    }
+}
+
 /// Where this program is told to end, its servers are ended and its folder is removed first. Where it is killed, they
 /// are ended by the kernel (`setpriv --pdeathsig`) and the folder stays.
 pub(crate) fn clean_up_when_told_to_end(folder: PathBuf, keep: bool) -> io::Result<()> {
@@ -180,6 +195,7 @@ pub(crate) fn clean_up_when_told_to_end(folder: PathBuf, keep: bool) -> io::Resu
         let code = runtime.block_on(async {
             tokio::select! { _ = interrupt.recv() => 130, _ = terminate.recv() => 143 }
         });
+        ENDING.store(true, Ordering::Relaxed);
         let numbers = RUNNING.lock().map(|running| running.clone()).unwrap_or_default();
         for number in &numbers {
             if let Some(pid) = Pid::from_raw(i32::try_from(*number).unwrap_or(0)) {

@@ -4,7 +4,11 @@ mod json;
 mod svg;
 mod text;
 
-pub(crate) use self::{json::json, svg::svg, text::text};
+pub(crate) use self::{
+    json::json,
+    svg::svg,
+    text::{head, text},
+};
 use crate::{
     figures::{Sheet, Spread},
     machine::Facts,

@@ -18,6 +18,7 @@ use crate::{
     corpus::{Corpus, LineEnds, Size, copy_tree, give, link_tree},
     figures::{CPU_A_GB, CPU_A_THOUSAND, MESSAGES, Measure, OCTETS, Reading, SESSIONS, Sheet},
     load::{Done, Job, Target, Until, run},
+    process::wait_if_told_to_end,
     servers::{Certificate, Owner, Programs, Server, Setting, Store, Subject, start},
     talk::{Account, Pace, Work},
     tls,
@@ -114,6 +115,7 @@ impl Bench<'_> {
                 match measure(subject) {
                     Ok(readings) => readings.into_iter().for_each(|reading| sheet.note(subject, reading)),
                     Err(why) => {
+                        wait_if_told_to_end();
                         eprintln!("({}) {subject} FAILED: {why}", sheet.row);
                         sheet.fail(subject, why);
                     }

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::{Report, plain, range};
+use crate::figures::Sheet;
 
-/// The report as a person reads it in a terminal.
-pub(crate) fn text(report: &Report) -> String {
+/// What stands above the rows, for a person in front of a terminal.
+pub(crate) fn head(report: &Report) -> String {
     let mut out = String::new();
     for (name, what) in &report.facts {
         let _ = writeln!(out, "{name:<16} {what}");
@@ -13,25 +14,27 @@ pub(crate) fn text(report: &Report) -> String {
     for (subject, why) in &report.left_out {
         let _ = writeln!(out, "left out: {subject}: {why}");
     }
-    for sheet in &report.sheets {
-        let _ = writeln!(out, "\n({}) {}", sheet.row, sheet.title);
-        for figure in &sheet.figures {
-            let better = if figure.measure.more_is_better { "" } else { " (less is better)" };
-            let _ = writeln!(out, "\n  {}: {}{better}", figure.work, figure.measure.unit);
-            let _ = writeln!(out, "    {:<28}{:>12}  {:<24}Doghouse / it", "", "median", "least to most");
-            for subject in figure.values.keys() {
-                let Some(spread) = figure.spread(*subject) else { continue };
-                let ratio = figure
-                    .ratio(*subject)
-                    .map_or_else(String::new, |ratio| format!("{} ({})", plain(ratio.median), range(ratio)));
-                let line =
-                    format!("    {subject:<28}{:>12}  {:<24}{ratio}", plain(spread.median), range(spread));
-                let _ = writeln!(out, "{}", line.trim_end());
-            }
+    out
+}
+
+/// A row.
+pub(crate) fn text(sheet: &Sheet) -> String {
+    let mut out = format!("\n({}) {}\n", sheet.row, sheet.title);
+    for figure in &sheet.figures {
+        let better = if figure.measure.more_is_better { "" } else { " (less is better)" };
+        let _ = writeln!(out, "\n  {}: {}{better}", figure.work, figure.measure.unit);
+        let _ = writeln!(out, "    {:<28}{:>12}  {:<24}Doghouse / it", "", "median", "least to most");
+        for subject in figure.values.keys() {
+            let Some(spread) = figure.spread(*subject) else { continue };
+            let ratio = figure
+                .ratio(*subject)
+                .map_or_else(String::new, |ratio| format!("{} ({})", plain(ratio.median), range(ratio)));
+            let line = format!("    {subject:<28}{:>12}  {:<24}{ratio}", plain(spread.median), range(spread));
+            let _ = writeln!(out, "{}", line.trim_end());
         }
-        for (subject, why) in &sheet.failures {
-            let _ = writeln!(out, "\n  FAILED: {subject}: {why}");
-        }
+    }
+    for (subject, why) in &sheet.failures {
+        let _ = writeln!(out, "\n  FAILED: {subject}: {why}");
     }
     out
 }
@@ -40,7 +43,7 @@ pub(crate) fn text(report: &Report) -> String {
 mod tests {
     use super::*;
     use crate::{
-        figures::{Reading, SESSIONS, Sheet},
+        figures::{Reading, SESSIONS},
         servers::Subject,
     };
 
@@ -56,7 +59,7 @@ mod tests {
             left_out: vec![(Subject::Floor, "not asked for".into())],
             sheets: vec![sheet],
         };
-        let text = text(&report);
+        let text = report.sheets.iter().map(text).fold(head(&report), |all, row| all + &row);
         for part in [
             "kernel           Linux\n",
             "left out: floor (POP2 from memory): not asked for\n",
