@@ -211,7 +211,14 @@ pub(crate) fn start(subject: Subject, setting: &Setting<'_>) -> io::Result<Serve
         Subject::Sendfile => bare::start(setting, "sendfile"),
         Subject::Names => Err(io::Error::other("is no server")),
     };
-    started.map_err(|error| {
+    let all_doors = started.and_then(|mut server| {
+        // They are not opened in the same moment.
+        for door in [Some(server.door), server.tls, server.lmtp].into_iter().flatten() {
+            server.tree.await_door(door)?;
+        }
+        Ok(server)
+    });
+    all_doors.map_err(|error| {
         let log = std::fs::read_to_string(setting.log()).unwrap_or_default();
         let end: Vec<&str> = log.lines().rev().take(4).collect();
         io::Error::other(format!("{error}: {}", end.into_iter().rev().collect::<Vec<_>>().join(" / ")))

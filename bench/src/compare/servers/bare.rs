@@ -18,8 +18,7 @@ pub(super) fn start(setting: &Setting<'_>, how: &str) -> io::Result<Server> {
     let door = free_door()?;
     let mut command = setting.ourselves(&["bare"], door);
     command.args(["--how", how]).arg("--file").arg(setting.home.join("all"));
-    let mut tree = Tree::start(&mut command, &setting.log())?;
-    tree.await_door(door)?;
+    let tree = Tree::start(&mut command, &setting.log())?;
     Ok(Server { tree, protocol: Protocol::Bare, door, tls: None, lmtp: None })
 }
 

@@ -31,7 +31,6 @@ pub(super) fn start(setting: &Setting<'_>) -> io::Result<Server> {
     fs::write(setting.home.join("users"), setting.corpus.users())?;
     let mut command = setting.command_as_owner(program);
     command.arg("serve").arg("--config").arg(&configuration);
-    let mut tree = Tree::start(&mut command, &setting.log())?;
-    tree.await_door(door)?;
+    let tree = Tree::start(&mut command, &setting.log())?;
     Ok(Server { tree, protocol: Protocol::Pop2, door, tls: Some(tls), lmtp: Some(lmtp) })
 }

@@ -63,8 +63,7 @@ pub(super) fn start(setting: &Setting<'_>, best: bool) -> io::Result<Server> {
     fs::write(setting.home.join("users"), setting.corpus.users())?;
     let mut command = super::command(program);
     command.arg("-F").arg("-c").arg(&configuration);
-    let mut tree = Tree::start(&mut command, &setting.log())?;
-    tree.await_door(door)?;
+    let tree = Tree::start(&mut command, &setting.log())?;
     let protocol = Protocol::Pop3 { auth_plain: true };
     Ok(Server { tree, protocol, door, tls: Some(tls), lmtp })
 }

@@ -27,8 +27,7 @@ pub(super) fn start(setting: &Setting<'_>) -> io::Result<Server> {
         .arg(&setting.certificate.certificate)
         .arg("--key")
         .arg(&setting.certificate.key);
-    let mut tree = Tree::start(&mut command, &setting.log())?;
-    tree.await_door(door)?;
+    let tree = Tree::start(&mut command, &setting.log())?;
     Ok(Server { tree, protocol: Protocol::Pop2, door, tls: Some(tls), lmtp: None })
 }
 

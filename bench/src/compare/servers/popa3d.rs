@@ -54,8 +54,7 @@ pub(super) fn start(setting: &Setting<'_>) -> io::Result<Server> {
     command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]);
     command.arg(home).arg(&setting.mail).arg(&setting.programs.ours);
     command.args(["inetd", "--door", &door.to_string(), "--program"]).arg(program);
-    let mut tree = Tree::start(&mut command, &setting.log())?;
-    tree.await_door(door)?;
+    let tree = Tree::start(&mut command, &setting.log())?;
     let protocol = Protocol::Pop3 { auth_plain: false };
     Ok(Server { tree, protocol, door, tls: None, lmtp: None })
 }
