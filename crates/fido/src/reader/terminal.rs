@@ -131,6 +131,7 @@ pub(super) fn stop() -> rustix::io::Result<()> {
 
 /// Waits until there is something to read from the terminal, a signal has come, or the time is up. False where the
 /// terminal is gone: crossterm would read from it for ever.
+#[must_use]
 pub fn is_there(patience: Duration) -> bool {
     let (stdin, time) = (io::stdin(), Timespec::try_from(patience).ok());
     let mut terminal = [PollFd::new(&stdin, PollFlags::IN)];
