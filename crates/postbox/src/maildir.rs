@@ -67,7 +67,12 @@ impl Postbox for Maildir {
     type Mailbox = Snapshot;
 
     async fn select(&self, folder: &FolderName) -> Result<Snapshot, Error> {
-        let (place, kept) = (self.folder(folder), Arc::clone(&self.kept));
+        let place = self.folder(folder);
+        // Looking where we are takes less than changing threads for it.
+        if let Some(snapshot) = Snapshot::unchanged(&place, &self.kept)? {
+            return Ok(snapshot);
+        }
+        let kept = Arc::clone(&self.kept);
         blocking(move || Snapshot::take(&place, kept)).await
     }
 

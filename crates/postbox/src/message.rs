@@ -24,7 +24,9 @@ pub struct Message {
 
 #[derive(Debug, Clone)]
 enum Body {
+    /// In wire form.
     Memory(Bytes),
+    /// As stored.
     File { file: Arc<File>, size: u64 },
 }
 
@@ -32,21 +34,30 @@ impl Message {
     /// A message in memory, as stored.
     #[must_use]
     pub fn from_bytes(stored: Bytes) -> Self {
-        Self { length: wire::length(&stored), body: Body::Memory(stored), doubt: None }
+        let length = wire::length(&stored);
+        match usize::try_from(length) {
+            Ok(same) if same == stored.len() => Self { length, body: Body::Memory(stored), doubt: None },
+            other => Self::from_stored(&stored, other.unwrap_or_default()),
+        }
+    }
+
+    /// A message of these stored octets, which are about `expected` ones in wire form.
+    pub(crate) fn from_stored(stored: &[u8], expected: usize) -> Self {
+        let (mut encoder, mut wire) = (wire::Encoder::default(), Vec::with_capacity(expected));
+        encoder.encode(stored, &mut wire);
+        encoder.finish(&mut wire);
+        Self { length: wire.len() as u64, body: Body::Memory(wire.into()), doubt: None }
     }
 
     /// A message that is the first `size` octets of a file. Its length on the wire is found by reading it.
     pub fn from_file(file: File, size: u64) -> io::Result<Self> {
-        let mut message = Self { length: 0, body: Body::File { file: Arc::new(file), size }, doubt: None };
-        let mut counter = wire::Counter::default();
-        let mut buffer = Vec::new();
-        let mut offset = 0;
-        while message.body.read(offset, &mut buffer)? {
+        let (mut counter, mut buffer, mut offset) = (wire::Counter::default(), Vec::new(), 0);
+        while Body::read(&file, size, offset, &mut buffer)? {
             counter.count(&buffer);
             offset += buffer.len() as u64;
+            buffer.clear();
         }
-        message.length = counter.length();
-        Ok(message)
+        Ok(Self { length: counter.length(), body: Body::File { file: Arc::new(file), size }, doubt: None })
     }
 
     /// A message that is the first `size` octets of a file, and of which the length on the wire is claimed;
@@ -95,31 +106,21 @@ impl Message {
 }
 
 impl Body {
-    /// Reads the stored octets from `offset` on into `buffer`; false at the end.
-    fn read(&self, offset: u64, buffer: &mut Vec<u8>) -> io::Result<bool> {
-        match self {
-            Self::Memory(stored) => {
-                let rest =
-                    usize::try_from(offset).ok().and_then(|from| stored.get(from..)).unwrap_or_default();
-                buffer.clear();
-                buffer.extend_from_slice(rest.get(..PIECE).unwrap_or(rest));
-            }
-            Self::File { file, size } => {
-                let rest = size.saturating_sub(offset);
-                buffer.resize(usize::try_from(rest).unwrap_or(PIECE).min(PIECE), 0);
-                let mut filled = 0;
-                while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
-                    match file.read_at(room, offset + filled as u64) {
-                        Ok(0) => break,
-                        Ok(count) => filled += count,
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-                buffer.truncate(filled);
+    /// Reads the stored octets of a file from `offset` on to the end of `buffer`; false at the end.
+    fn read(file: &File, size: u64, offset: u64, buffer: &mut Vec<u8>) -> io::Result<bool> {
+        let (start, rest) = (buffer.len(), size.saturating_sub(offset));
+        buffer.resize(start + usize::try_from(rest).unwrap_or(PIECE).min(PIECE), 0);
+        let mut filled = start;
+        while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match file.read_at(room, offset + (filled - start) as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
-        Ok(!buffer.is_empty())
+        buffer.truncate(filled);
+        Ok(filled > start)
     }
 }
 
@@ -143,21 +144,43 @@ impl Octets<'_> {
     // It waits for nothing yet: files come from the page cache. A remote store's octets will not.
     #[allow(clippy::unused_async)]
     pub async fn next(&mut self, wire: &mut Vec<u8>) -> Result<bool, Error> {
+        let start = wire.len();
+        let (file, size) = match &self.message.body {
+            Body::Memory(all) => {
+                let rest = usize::try_from(self.offset).ok().and_then(|from| all.get(from..));
+                let rest = rest.unwrap_or_default();
+                wire.extend_from_slice(rest.get(..PIECE).unwrap_or(rest));
+                self.offset += (wire.len() - start) as u64;
+                return Ok(wire.len() > start);
+            }
+            Body::File { file, size } => (file, *size),
+        };
         let Some(mut encoder) = self.encoder.take() else {
             return Ok(false);
         };
-        let start = wire.len();
-        let more = self.message.body.read(self.offset, &mut self.stored).map_err(|source| Error::Io {
+        // What is in wire form already goes as it is: a line end that is not would make it longer than promised.
+        let is_wire = size > 0 && size == self.message.length;
+        self.stored.clear();
+        let into = if is_wire { &mut *wire } else { &mut self.stored };
+        let more = Body::read(file, size, self.offset, into).map_err(|source| Error::Io {
             action: "read",
             place: "an open message".into(),
             source,
         })?;
-        if more {
+        if !more {
+            encoder.finish(wire);
+        } else if is_wire {
+            let piece = wire.get(start..).unwrap_or_default();
+            self.offset += piece.len() as u64;
+            match encoder.added(piece) {
+                0 => {}
+                added => self.produced = size + added - piece.len() as u64,
+            }
+            self.encoder = Some(encoder);
+        } else {
             encoder.encode(&self.stored, wire);
             self.offset += self.stored.len() as u64;
             self.encoder = Some(encoder);
-        } else {
-            encoder.finish(wire);
         }
         self.produced += (wire.len() - start) as u64;
         let promised = self.message.length;

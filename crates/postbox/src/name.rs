@@ -37,7 +37,7 @@ pub struct Claim {
 impl Claim {
     /// What a name claims, if it gives both sizes.
     pub(crate) fn of(name: &[u8]) -> Option<Self> {
-        Some(Self { stored: stored(name)?, with_crlf: field(name, b"W=")? })
+        Some(Self { stored: stored(name)?, with_crlf: with_crlf(name)? })
     }
 
     /// The length on the wire, in octets, if the claim is true of a file of this size as far as can be told
@@ -55,6 +55,11 @@ impl Claim {
 /// The file's size in octets, if the name claims one.
 pub(crate) fn stored(name: &[u8]) -> Option<u64> {
     field(name, b"S=")
+}
+
+/// Its size in octets with CR LF line ends, if the name claims one.
+pub(crate) fn with_crlf(name: &[u8]) -> Option<u64> {
+    field(name, b"W=")
 }
 
 fn field(name: &[u8], mark: &[u8]) -> Option<u64> {

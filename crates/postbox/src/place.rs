@@ -3,7 +3,6 @@
 use std::{
     ffi::{CStr, OsString},
     io,
-    mem::MaybeUninit,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
@@ -52,6 +51,11 @@ impl Place {
 
     /// Opens the folder; `None` where it does not exist.
     pub(crate) fn open(&self) -> Result<Option<OwnedFd>, Error> {
+        // Where there is no link at all, which is the usual case, one call gets there. Else going step by step gets
+        // there, or tells where it fails.
+        if let Ok(folder) = disk::open_without_links(&self.path()) {
+            return Ok(Some(folder));
+        }
         let mut path = self.base.clone();
         let Some(mut folder) = existing(disk::open_base(&path), "open", &path)? else { return Ok(None) };
         for part in &self.parts {
@@ -88,9 +92,9 @@ fn make_base(path: &Path) -> Result<OwnedFd, Error> {
 /// Hands out the names in a folder.
 pub(crate) fn each_name(folder: &OwnedFd, place: &Path, mut take: impl FnMut(&CStr)) -> Result<(), Error> {
     let fail = |error: Errno| failed("read", place)(error.into());
-    let mut buffer = vec![MaybeUninit::uninit(); 32 * 1024];
+    let mut buffer: Vec<u8> = Vec::with_capacity(32 * 1024);
     rustix::fs::seek(folder, rustix::fs::SeekFrom::Start(0)).map_err(fail)?;
-    let mut names = RawDir::new(folder, &mut buffer);
+    let mut names = RawDir::new(folder, buffer.spare_capacity_mut());
     while let Some(entry) = names.next() {
         take(entry.map_err(fail)?.file_name());
     }

@@ -159,44 +159,75 @@ async fn a_message_whose_flags_change_is_found_again_by_its_unique_name() {
     );
 }
 
+/// Lines of five octets, for a file that is too large to be read before its length is told.
+const LINES: usize = 20_000;
+
+fn large() -> Vec<u8> {
+    b"woof\n".repeat(LINES)
+}
+
 #[tokio::test]
 async fn w_is_believed_only_while_s_is_the_files_size() {
     let site = Site::new();
-    site.put("new/1700000001.a,S=5,W=6", b"woof\n");
-    site.put("new/1700000002.b,S=4,W=9", b"woof\n");
-    site.put("new/1700000003.c,S=5,W=99", b"woof\n");
+    let (size, wire) = (5 * LINES, 6 * LINES);
+    site.put(&format!("new/1700000001.a,S={size},W={wire}"), &large());
+    site.put(&format!("new/1700000002.b,S=4,W={size}"), &large());
+    site.put(&format!("new/1700000003.c,S={size},W={}", 3 * size), &large());
     site.put("new/1700000004.d,S=0,W=0", b"");
     let mut mailbox = inbox(&site.postbox("fido")).await;
-    for (n, length) in [(1, 6), (2, 6), (3, 6), (4, 2)] {
+    for (n, length) in [(1, wire), (2, wire), (3, wire), (4, 2)] {
         let message = mailbox.message(number(n)).await.unwrap().unwrap();
-        assert_eq!(message.length(), length, "message {n}");
+        assert_eq!(message.length(), length as u64, "message {n}");
         octets(&message).await;
     }
 }
 
 #[tokio::test]
+async fn of_a_small_message_nothing_is_believed() {
+    let site = Site::new();
+    let claims =
+        ["S=10,W=12", "S=10,W=11", "S=10,W=13", "S=10,W=10", "S=9,W=11", "S=11,W=12", "S=10", "W=12", ""];
+    for (n, claim) in claims.iter().enumerate() {
+        site.put(&format!("new/170000000{n}.a,{claim}"), b"woof\nwoof\n");
+    }
+    assert_eq!(all(&site.postbox("fido")).await, ["woof\r\nwoof\r\n"; 9]);
+}
+
+#[tokio::test]
 async fn a_lying_w_breaks_one_promise_and_is_not_believed_again() {
-    for (claim, stored) in [("S=10,W=11", "woof\nwoof\n"), ("S=10,W=13", "woof\nwoof\n")] {
+    let (size, wire) = (5 * LINES, 6 * LINES);
+    // The last one says that nothing has to be changed on the way.
+    for claim in [wire - 1, wire + 1, size] {
         let site = Site::new();
-        site.put(&format!("new/1700000001.a,{claim}"), stored.as_bytes());
+        site.put(&format!("new/1700000001.a,S={size},W={claim}"), &large());
         let location = Location::parse("maildir:mail/{user}", site.0.path()).unwrap();
         let mut mailbox = inbox(&location.postbox("fido", None).unwrap()).await;
         let message = mailbox.message(number(1)).await.unwrap().unwrap();
-        let (mut pieces, mut wire) = (message.octets(), Vec::new());
+        assert_eq!(message.length(), claim as u64);
+        let (mut pieces, mut sent) = (message.octets(), Vec::new());
         let error = loop {
-            match pieces.next(&mut wire).await {
+            match pieces.next(&mut sent).await {
                 Ok(true) => {}
                 Ok(false) => panic!("{claim} was kept"),
                 Err(error) => break error,
             }
         };
         assert!(matches!(error, Error::Changed { .. }), "{error}");
-        assert!(wire.len() as u64 <= message.length());
-        assert_eq!(
-            all(&location.postbox("fido", None).unwrap()).await,
-            ["woof\r\nwoof\r\n"],
-            "for the next session"
-        );
+        assert!((sent.len() as u64) < message.length());
+        let again = all(&location.postbox("fido", None).unwrap()).await;
+        assert_eq!(again, ["woof\r\n".repeat(LINES)], "for the next session");
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_in_wire_form_goes_as_it_is() {
+    let site = Site::new();
+    let stored = b"woof\r\n".repeat(LINES);
+    let size = stored.len();
+    site.put(&format!("new/1700000001.a,S={size},W={size}"), &stored);
+    site.put("new/1700000002.b", &stored);
+    for message in all(&site.postbox("fido")).await {
+        assert!(message.as_bytes() == stored);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::{
     ffi::{CStr, OsStr},
     io,
-    mem::MaybeUninit,
     os::{
         fd::{AsFd, OwnedFd},
         unix::ffi::OsStrExt,
@@ -177,9 +176,9 @@ pub(super) fn each_folder(folder: &OwnedFd, mut take: impl FnMut(&[u8])) -> io::
 }
 
 fn each(folder: &OwnedFd, mut take: impl FnMut(&CStr, FileType, u64)) -> io::Result<()> {
-    let mut buffer = vec![MaybeUninit::uninit(); 256 * 1024];
+    let mut buffer: Vec<u8> = Vec::with_capacity(256 * 1024);
     rustix::fs::seek(folder, rustix::fs::SeekFrom::Start(0))?;
-    let mut names = RawDir::new(folder, &mut buffer);
+    let mut names = RawDir::new(folder, buffer.spare_capacity_mut());
     while let Some(entry) = names.next() {
         let entry = entry?;
         take(entry.file_name(), entry.file_type(), entry.ino());

@@ -3,13 +3,16 @@
 
 use std::{
     collections::HashMap,
-    os::fd::{AsFd, OwnedFd},
-    path::Path,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use rustix::fs::Stat;
+use rustix::{
+    fs::{AtFlags, FileType, Stat},
+    io::Errno,
+};
 
 use super::{
     Doubts,
@@ -29,8 +32,16 @@ const MOST_LENGTHS: usize = 200_000;
 pub(crate) struct Kept {
     /// The names that are not believed.
     pub(super) doubts: Arc<Doubts>,
-    listings: Mutex<HashMap<Stamp, Arc<Listing>>>,
+    listings: Mutex<Listings>,
     lengths: Mutex<HashMap<State, u64>>,
+}
+
+/// The listings of folders by their places.
+#[derive(Debug, Default)]
+struct Listings {
+    kept: HashMap<PathBuf, (Stamp, Arc<Listing>)>,
+    /// What they take together, in octets.
+    weight: usize,
 }
 
 /// A file or folder at a moment. Once it is quiet, the same state means the same content.
@@ -62,26 +73,37 @@ impl State {
 type Stamp = [Option<State>; 2];
 
 impl Kept {
+    /// Whether that folder was read before. Then looking whether it has changed is quick, since the system has it in
+    /// memory.
+    pub(super) fn holds(&self, place: &Path) -> bool {
+        lock(&self.listings).kept.contains_key(place)
+    }
+
+    /// What a folder holds, where it was read before and has not changed since.
+    pub(super) fn unchanged(&self, folder: &OwnedFd, place: &Path) -> Result<Option<Arc<Listing>>, Error> {
+        Ok(self.at(&stamp(folder, place)?, place))
+    }
+
     /// What a folder holds. One that has not changed since is not read again.
     pub(super) fn listing(&self, folder: &OwnedFd, place: &Path) -> Result<Arc<Listing>, Error> {
         let stamp = stamp(folder, place)?;
-        if let Some(listing) = lock(&self.listings).get(&stamp) {
-            return Ok(Arc::clone(listing));
+        if let Some(listing) = self.at(&stamp, place) {
+            return Ok(listing);
         }
         tmp::sweep(folder, place);
         // A change that comes in the same tick of the clock as the last one would not show.
         let was_quiet = stamp.iter().flatten().all(State::is_quiet);
         let listing = Arc::new(Listing::read(folder, place)?);
         if was_quiet && self::stamp(folder, place)? == stamp {
-            let mut listings = lock(&self.listings);
-            listings.retain(|other, _| !is_same_folder(other, &stamp));
-            let weight: usize = listings.values().map(|listing| listing.weight()).sum();
-            if weight + listing.weight() > MOST {
-                listings.clear();
-            }
-            listings.insert(stamp, Arc::clone(&listing));
+            lock(&self.listings).keep(place, stamp, &listing);
         }
         Ok(listing)
+    }
+
+    fn at(&self, stamp: &Stamp, place: &Path) -> Option<Arc<Listing>> {
+        let listings = lock(&self.listings);
+        let (at, listing) = listings.kept.get(place)?;
+        (at == stamp).then(|| Arc::clone(listing))
     }
 
     /// The length on the wire, in octets, of a file that was measured before.
@@ -99,19 +121,33 @@ impl Kept {
     }
 }
 
-fn stamp(folder: &OwnedFd, place: &Path) -> Result<Stamp, Error> {
-    let state = |part: Part| -> Result<Option<State>, Error> {
-        let Some(part) = open_part(folder, part.as_str(), place)? else { return Ok(None) };
-        let status =
-            rustix::fs::fstat(part.as_fd()).map_err(|error| failed("examine", place)(error.into()))?;
-        Ok(Some(State::of(&status)))
-    };
-    Ok([state(Part::New)?, state(Part::Cur)?])
+impl Listings {
+    fn keep(&mut self, place: &Path, stamp: Stamp, listing: &Arc<Listing>) {
+        let weight = listing.weight() + place.as_os_str().len();
+        if self.weight + weight > MOST {
+            self.kept.clear();
+            self.weight = 0;
+        }
+        self.weight += weight;
+        if let Some((_, old)) = self.kept.insert(place.to_owned(), (stamp, Arc::clone(listing))) {
+            self.weight -= old.weight() + place.as_os_str().len();
+        }
+    }
 }
 
-fn is_same_folder(one: &Stamp, other: &Stamp) -> bool {
-    let which = |stamp: &Stamp| stamp.map(|state| state.map(|state| (state.device, state.inode)));
-    which(one) == which(other)
+fn stamp(folder: &OwnedFd, place: &Path) -> Result<Stamp, Error> {
+    let state = |part: Part| -> Result<Option<State>, Error> {
+        match rustix::fs::statat(folder, part.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::Directory => {
+                Ok(Some(State::of(&status)))
+            }
+            Err(Errno::NOENT) => Ok(None),
+            // Opening it tells what is wrong.
+            Ok(_) => open_part(folder, part.as_str(), place).map(|_| None),
+            Err(error) => Err(failed("examine", &place.join(part.as_str()))(error.into())),
+        }
+    };
+    Ok([state(Part::New)?, state(Part::Cur)?])
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -122,6 +158,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::{
+        ffi::OsStr,
         fs::{self, File},
         time::{Instant, SystemTime},
     };
@@ -148,6 +185,10 @@ mod tests {
             fs::write(self.folder.path().join(name), "x").unwrap();
         }
 
+        fn place(&self) -> &OsStr {
+            self.folder.path().as_os_str()
+        }
+
         fn listing(&self) -> Arc<Listing> {
             self.kept.listing(&self.at, self.folder.path()).unwrap()
         }
@@ -169,7 +210,9 @@ mod tests {
         assert_eq!(bench.listing().len(), 2);
         Bench::rest();
         assert!(Arc::ptr_eq(&bench.listing(), &bench.listing()));
-        assert_eq!(lock(&bench.kept.listings).len(), 1, "the old one is forgotten");
+        assert_eq!(lock(&bench.kept.listings).kept.len(), 1, "the old one is forgotten");
+        let weight = bench.listing().weight() + bench.place().len();
+        assert_eq!(lock(&bench.kept.listings).weight, weight);
         fs::rename(bench.folder.path().join("new/1"), bench.folder.path().join("cur/1:2,")).unwrap();
         assert!(bench.listing().iter().all(|(part, _)| part == Part::Cur));
     }
@@ -181,7 +224,7 @@ mod tests {
             let begun = Instant::now();
             bench.add("new/1");
             let first = bench.listing();
-            let is_kept = !lock(&bench.kept.listings).is_empty();
+            let is_kept = !lock(&bench.kept.listings).kept.is_empty();
             // On a busy machine a moment may be too long: then look again.
             if begun.elapsed() < Duration::from_millis(50) {
                 assert!(!is_kept);

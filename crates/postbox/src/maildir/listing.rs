@@ -1,11 +1,14 @@
 //! The messages of a folder in the order of their numbers, in a few tens of octets each.
 
-use std::{io, mem::MaybeUninit, num::NonZeroU32, os::fd::OwnedFd, path::Path};
+use std::{cmp::Ordering, io, num::NonZeroU32, os::fd::OwnedFd, path::Path};
 
 use rustix::fs::{FileType, RawDir};
 
 use super::open_part;
 use crate::{Error, error::failed, name, strange::Strange};
+
+/// How much of a folder is read at once, in octets: some thousand names.
+const PIECE: usize = 256 * 1024;
 
 /// How often a folder is read again that changes while it is read.
 const TRIES: u32 = 3;
@@ -35,10 +38,14 @@ pub(super) struct Listing {
     strange: Strange,
 }
 
+/// Where a name is, and what it is sorted by: names are compared many times, and read once.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
+    seconds: u64,
     start: u32,
     length: u8,
+    /// How long the part of the name is that stays.
+    unique: u8,
     part: Part,
 }
 
@@ -69,9 +76,9 @@ impl Listing {
     }
 
     fn add(&mut self, folder: &OwnedFd, part: Part) -> io::Result<()> {
-        let mut buffer = vec![MaybeUninit::uninit(); 32 * 1024];
+        let mut buffer: Vec<u8> = Vec::with_capacity(PIECE);
         rustix::fs::seek(folder, rustix::fs::SeekFrom::Start(0))?;
-        let mut names = RawDir::new(folder, &mut buffer);
+        let mut names = RawDir::new(folder, buffer.spare_capacity_mut());
         while let Some(entry) = names.next() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
@@ -85,26 +92,19 @@ impl Listing {
             let too_many = |_| io::Error::other("more file names than can be numbered");
             let start = u32::try_from(self.names.len()).map_err(too_many)?;
             let length = u8::try_from(name.len()).map_err(too_many)?;
+            let unique = u8::try_from(name::unique(name).len()).map_err(too_many)?;
             self.names.extend_from_slice(name);
-            self.entries.push(Entry { start, length, part });
+            self.entries.push(Entry { seconds: name::seconds(name), start, length, unique, part });
         }
         Ok(())
     }
 
     fn order(&mut self) {
         let names = std::mem::take(&mut self.names);
-        let entry_name = |entry: &Entry| name_in(&names, *entry);
-        self.entries.sort_unstable_by(|a, b| {
-            let (a_name, b_name) = (entry_name(a), entry_name(b));
-            (name::seconds(a_name), name::unique(a_name), a.part).cmp(&(
-                name::seconds(b_name),
-                name::unique(b_name),
-                b.part,
-            ))
-        });
+        self.entries.sort_unstable_by(|a, b| order(&names, a, b).then(a.part.cmp(&b.part)));
         // Of a message met in both places, the later one is where it went.
         self.entries.reverse();
-        self.entries.dedup_by(|a, b| name::unique(entry_name(a)) == name::unique(entry_name(b)));
+        self.entries.dedup_by(|a, b| order(&names, a, b).is_eq());
         self.entries.reverse();
         self.entries.shrink_to_fit();
         self.names = names;
@@ -128,10 +128,7 @@ impl Listing {
     /// The message whose name is that up to its flags.
     pub(super) fn find(&self, unique: &[u8]) -> Option<(Part, &[u8])> {
         let key = (name::seconds(unique), unique);
-        let of = |entry: &Entry| {
-            let own = name_in(&self.names, *entry);
-            (name::seconds(own), name::unique(own))
-        };
+        let of = |entry: &Entry| (entry.seconds, unique_in(&self.names, entry));
         let at = self.entries.binary_search_by(|entry| of(entry).cmp(&key)).ok()?;
         self.entries.get(at).map(|entry| (entry.part, name_in(&self.names, *entry)))
     }
@@ -144,6 +141,16 @@ impl Listing {
 fn name_in(names: &[u8], entry: Entry) -> &[u8] {
     let start = entry.start as usize;
     names.get(start..start + usize::from(entry.length)).unwrap_or_default()
+}
+
+fn unique_in<'a>(names: &'a [u8], entry: &Entry) -> &'a [u8] {
+    let start = entry.start as usize;
+    names.get(start..start + usize::from(entry.unique)).unwrap_or_default()
+}
+
+/// The order of two messages, but for where they are.
+fn order(names: &[u8], a: &Entry, b: &Entry) -> Ordering {
+    a.seconds.cmp(&b.seconds).then_with(|| unique_in(names, a).cmp(unique_in(names, b)))
 }
 
 fn changed_at(folder: &OwnedFd) -> io::Result<(i64, u64)> {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags},
+    fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat},
     io::Errno,
 };
 
@@ -30,7 +30,8 @@ use crate::{
     place::{self, Place},
 };
 
-/// Up to this size, in octets, a file is measured where we are: handing it to another thread takes longer.
+/// Up to this size, in octets, a file is read at once, where we are: that takes less than asking the system for its
+/// size, or another thread to read it.
 const SMALL: u64 = 64 * 1024;
 
 /// A Maildir's folder as it was when it was selected.
@@ -45,7 +46,32 @@ pub struct Snapshot {
     kept: Arc<Kept>,
 }
 
+/// A message's file that was opened.
+enum Opened {
+    /// It is small, and was read.
+    Whole(Message),
+    /// It is not.
+    Large { file: File, status: Stat, name: Vec<u8> },
+}
+
 impl Snapshot {
+    /// The folder as it was when it was last read, where it has not changed since.
+    pub(super) fn unchanged(place: &Place, kept: &Arc<Kept>) -> Result<Option<Self>, Error> {
+        let path = place.path();
+        if !kept.holds(&path) {
+            return Ok(None);
+        }
+        let Some(folder) = place.open()? else { return Ok(None) };
+        let listing = kept.unchanged(&folder, &path)?;
+        Ok(listing.map(|listing| Self {
+            folder: Some(folder),
+            place: path,
+            listing,
+            later: None,
+            kept: Arc::clone(kept),
+        }))
+    }
+
     pub(super) fn take(place: &Place, kept: Arc<Kept>) -> Result<Self, Error> {
         let (folder, path) = (place.open()?, place.path());
         let listing = match &folder {
@@ -56,13 +82,11 @@ impl Snapshot {
     }
 
     /// Opens a message's file, wherever another program has moved it; `None` where it is gone.
-    fn open(&mut self, number: NonZeroU32) -> Result<Option<(File, Vec<u8>)>, Error> {
+    fn open(&mut self, number: NonZeroU32) -> Result<Option<Opened>, Error> {
         let (Some(folder), Some((part, name))) = (&self.folder, self.listing.get(number)) else {
             return Ok(None);
         };
-        let open = |(part, name): (Part, &[u8])| -> Result<_, Error> {
-            Ok(self.open_file(folder, part, name)?.map(|file| (file, name.to_vec())))
-        };
+        let open = |(part, name): (Part, &[u8])| self.open_file(folder, part, name);
         if let Some(found) = open((part, name))? {
             return Ok(Some(found));
         }
@@ -78,15 +102,28 @@ impl Snapshot {
         Ok(found)
     }
 
-    fn open_file(&self, folder: &OwnedFd, part: Part, name: &[u8]) -> Result<Option<File>, Error> {
+    fn open_file(&self, folder: &OwnedFd, part: Part, name: &[u8]) -> Result<Option<Opened>, Error> {
         let place = || self.place.join(part.as_str()).join(OsStr::from_bytes(name));
-        let opened = place::existing(open_beneath(folder, part, name), "open", &place())?;
-        let Some(file) = opened else { return Ok(None) };
+        let file = match open_beneath(folder, part, name) {
+            Ok(file) => file,
+            failed => return place::existing(failed, "open", &place()).map(|_| None),
+        };
+        // Only plain files can be read at an offset; of anything else it is found out below what it is.
+        let claimed = name::stored(name).filter(|size| *size <= SMALL);
+        if let Some(Ok(Some(whole))) = claimed.map(|size| whole(&file, size, name)) {
+            return Ok(Some(Opened::Whole(whole)));
+        }
         let status = rustix::fs::fstat(&file).map_err(|error| failed("examine", &place())(error.into()))?;
-        if FileType::from_raw_mode(status.st_mode) == FileType::RegularFile {
-            Ok(Some(file.into()))
-        } else {
-            Err(Error::Strange { place: place(), what: "not a file" })
+        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+            return Err(Error::Strange { place: place(), what: "not a file" });
+        }
+        let file = File::from(file);
+        match u64::try_from(status.st_size).unwrap_or_default() {
+            size if size <= SMALL => {
+                let message = Message::from_file(file, size).map_err(failed("read", &place()))?;
+                Ok(Some(Opened::Whole(message)))
+            }
+            _ => Ok(Some(Opened::Large { file, status, name: name.to_vec() })),
         }
     }
 
@@ -138,9 +175,11 @@ impl Mailbox for Snapshot {
     }
 
     async fn message(&mut self, number: NonZeroU32) -> Result<Option<Message>, Error> {
-        let Some((file, name)) = self.open(number)? else { return Ok(None) };
-        let place = self.place.join(OsStr::from_bytes(&name));
-        let status = rustix::fs::fstat(&file).map_err(|error| failed("examine", &place)(error.into()))?;
+        let (file, status, name) = match self.open(number)? {
+            None => return Ok(None),
+            Some(Opened::Whole(message)) => return Ok(Some(message)),
+            Some(Opened::Large { file, status, name }) => (file, status, name),
+        };
         let size = u64::try_from(status.st_size).unwrap_or_default();
         let state = State::of(&status);
         let claimed = Claim::of(&name).and_then(|claim| claim.wire_length(size));
@@ -151,8 +190,9 @@ impl Mailbox for Snapshot {
             return Ok(Some(Message::with_claimed_length(file, size, length, doubt)));
         }
         let was_quiet = state.is_quiet();
+        let place = self.place.join(OsStr::from_bytes(&name));
         let measure = move || Message::from_file(file, size).map_err(failed("read", &place));
-        let message = if size <= SMALL { measure() } else { blocking(measure).await }?;
+        let message = blocking(measure).await?;
         if was_quiet {
             self.kept.learn(state, message.length());
         }
@@ -167,6 +207,28 @@ impl Mailbox for Snapshot {
         let done = blocking(move || Ok(self.delete(&own_marks))).await;
         done.unwrap_or_else(|error| Released::all_kept(marks, error))
     }
+}
+
+/// A message of `size` octets; `None` where there are not so many.
+fn whole(file: &OwnedFd, size: u64, name: &[u8]) -> io::Result<Option<Message>> {
+    let Ok(size) = usize::try_from(size) else { return Ok(None) };
+    // One more shows whether there are more.
+    let mut stored = vec![0; size + 1];
+    let mut filled = 0;
+    while let Some(room) = stored.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match rustix::io::pread(file, room, filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if filled == size {
+            break;
+        }
+    }
+    let wire = name::with_crlf(name).and_then(|claimed| usize::try_from(claimed).ok());
+    let expected = wire.filter(|claimed| *claimed <= 2 * size).unwrap_or(size);
+    Ok((filled == size).then(|| Message::from_stored(stored.get(..size).unwrap_or_default(), expected)))
 }
 
 /// `new` and `cur`, as far as they exist.
