@@ -13,6 +13,7 @@ use std::{
 };
 
 use tokio::{
+    runtime::Handle,
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
@@ -30,6 +31,7 @@ use crate::{
     watch::Watch,
 };
 
+mod crew;
 mod doors;
 pub mod entry;
 mod gate;
@@ -38,13 +40,14 @@ mod reception;
 mod sockets;
 mod tls;
 
+use crew::Crew;
 pub use doors::Doors;
 use doors::listen;
 pub(crate) use gate::{Gate, Service, gates};
 pub use handed::Handed;
 use reception::answer_the_door;
-use sockets::Bound;
 pub(crate) use sockets::open;
+use sockets::{Bound, SocketFile};
 pub use tls::TlsError;
 pub(crate) use tls::acceptor;
 
@@ -85,6 +88,9 @@ pub enum StartError {
     /// A new configuration names a place that the process has shut itself off from.
     #[error("the sandbox keeps {} from the server; restart it to use that", .0.display())]
     Sandbox(PathBuf),
+    /// The system has no threads for sessions.
+    #[error("cannot start the threads that serve sessions: {0}")]
+    Threads(#[source] io::Error),
     /// An address cannot be listened on.
     #[error("cannot listen on {endpoint}: {source}{}", remedy(source, key))]
     Listen {
@@ -118,10 +124,11 @@ fn remedy(error: &io::Error, key: &str) -> String {
     }
 }
 
-/// A server at work. Dropping it does not stop it; [`stop`](Self::stop) does.
+/// A server at work. [`stop`](Self::stop) ends it in order; dropping it breaks its sessions off.
 #[derive(Debug)]
 pub struct Daemon {
     shared: Arc<Shared>,
+    crew: Crew,
     open: Vec<Opened>,
     handed: Handed,
     granted: Option<Grant>,
@@ -163,7 +170,15 @@ struct Opened {
     gate: Gate,
     /// As it turned out.
     endpoint: Endpoint,
-    task: tokio::task::JoinHandle<()>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    /// Of a socket in the file system; it goes with this.
+    _file: Option<SocketFile>,
+}
+
+impl Opened {
+    fn close(&self) {
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
 }
 
 impl Daemon {
@@ -188,7 +203,8 @@ impl Daemon {
         });
         tokio::spawn(keep_last_use(Arc::clone(&shared)));
         let phase = watch::Sender::new(Phase::Open);
-        let mut daemon = Self { shared, open: Vec::new(), handed, granted, phase };
+        let crew = Crew::hire().map_err(StartError::Threads)?;
+        let mut daemon = Self { shared, crew, open: Vec::new(), handed, granted, phase };
         daemon.open_doors(bound)?;
         Ok(daemon)
     }
@@ -230,7 +246,7 @@ impl Daemon {
             let stays = wanted.contains(&opened.gate);
             if !stays {
                 info!(address = %opened.endpoint, "no longer listening");
-                opened.task.abort();
+                opened.close();
             }
             stays
         });
@@ -250,9 +266,11 @@ impl Daemon {
         self.shared.watch.close();
         let patience = self.patience();
         for opened in self.open {
-            opened.task.abort();
-            // Its socket is closed once it has ended.
-            let _ = opened.task.await;
+            opened.close();
+            for task in opened.tasks {
+                // The socket is closed once all have ended.
+                let _ = task.await;
+            }
         }
         self.phase.send_replace(Phase::draining());
         if timeout(patience, self.phase.closed()).await.is_err() {
@@ -268,12 +286,20 @@ impl Daemon {
             let fail =
                 |source| StartError::Listen { endpoint: gate.endpoint.clone(), key: gate.key(), source };
             let endpoint = bound.endpoint(&gate.endpoint).map_err(fail)?;
-            let socket = bound.serve().map_err(fail)?;
+            // Where much is to be done the crew does it, and each of it at the same door.
+            let runtimes = match gate.service {
+                Service::Pop2 => self.crew.runtimes(),
+                Service::Mail(_) | Service::Metrics | Service::Admin => vec![Handle::current()],
+            };
+            let mut tasks = Vec::with_capacity(runtimes.len());
+            for runtime in runtimes {
+                let socket = bound.serve(&runtime).map_err(fail)?;
+                let answer =
+                    answer_the_door(socket, gate.clone(), Arc::clone(&self.shared), self.phase.subscribe());
+                tasks.push(runtime.spawn(answer));
+            }
             info!(address = %endpoint, protocol = gate.protocol(), "listening");
-            let answer =
-                answer_the_door(socket, gate.clone(), Arc::clone(&self.shared), self.phase.subscribe());
-            let task = tokio::spawn(answer);
-            self.open.push(Opened { gate, endpoint, task });
+            self.open.push(Opened { gate, endpoint, tasks, _file: bound.file() });
         }
         Ok(())
     }

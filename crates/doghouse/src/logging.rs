@@ -1,7 +1,7 @@
 //! Logs: one line an event, `key=value` after the message, or as JSON, or to systemd's journal.
 
 use std::{
-    fmt::{self, Debug},
+    fmt::{self, Debug, Write},
     io::{self, IsTerminal},
     sync::OnceLock,
 };
@@ -96,15 +96,27 @@ pub(crate) fn filter(level: &str) -> Option<EnvFilter> {
     level.split(',').all(is_level).then(|| level.parse().ok())?
 }
 
+/// Writes what is [`printable`] of a text, and as it is where all of it is.
+struct OneLine<'a, 'w>(&'a mut Writer<'w>);
+
+impl Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.chars().any(char::is_control) {
+            self.0.write_str(&printable(text))
+        } else {
+            self.0.write_str(text)
+        }
+    }
+}
+
 /// The message and its fields in one line, whatever they name: strangers choose names of users, files and hosts,
 /// and none of them is to write a line of its own or to move a terminal's cursor.
 fn fields() -> impl for<'writer> FormatFields<'writer> + 'static {
     debug_fn(|writer: &mut Writer<'_>, field: &Field, value: &dyn Debug| -> fmt::Result {
-        let value = printable(&format!("{value:?}"));
-        match field.name() {
-            "message" => writer.write_str(&value),
-            name => write!(writer, "{name}={value}"),
+        if field.name() != "message" {
+            write!(writer, "{}=", field.name())?;
         }
+        write!(OneLine(writer), "{value:?}")
     })
     .delimited(" ")
 }

@@ -1,5 +1,7 @@
 //! The story of one session: a stream, a server's machine, a house and an account's mail.
 
+mod patience;
+
 use std::{io, num::NonZeroU32, time::Instant};
 
 use pop2::{
@@ -10,14 +12,16 @@ use postbox::{FolderName, Mailbox, Message, Postbox};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
-    time::timeout_at,
+    time::timeout,
 };
 use tracing::{debug, error, info, warn};
+
+use patience::{Patience, Waited};
 
 use crate::{
     house::{Admitted, House},
     peer::Peer,
-    phase::{Phase, closing, closing_to_strangers},
+    phase::Phase,
     stream::{LINGER, Stream, take_leave, untaken},
     watch::{
         Seen,
@@ -30,10 +34,6 @@ const FULL: usize = 64 * 1024;
 
 /// What an idle session may keep of its output's memory, in octets.
 const KEPT: usize = 8 * 1024;
-
-const KICKED: &str = "the operator has ended this session; nothing was deleted";
-
-const GOING_DOWN: &str = "the mailbox server is going down; nothing was deleted, try again later";
 
 /// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Session<'a, H: House, S> {
     /// Octets that the client had not taken when it last seemed silent.
     untaken: Option<u64>,
     server: Server,
-    phase: watch::Receiver<Phase>,
+    patience: Patience,
     seen: Seen,
     /// How much of the output has been told to whoever traces this session.
     traced: usize,
@@ -89,6 +89,7 @@ where
         (phase, seen): (watch::Receiver<Phase>, Seen),
     ) -> Self {
         let server = Server::new(settings, opened);
+        let patience = Patience::new(phase, &seen, server.deadline().into());
         Self {
             id,
             client,
@@ -96,7 +97,7 @@ where
             stream,
             untaken: None,
             server,
-            phase,
+            patience,
             seen,
             traced: 0,
             account: None,
@@ -114,7 +115,8 @@ where
             self.seen.is_in(name(self.server.state()));
             let went = match step {
                 Step::Receive => self.receive().await,
-                Step::LogIn(login) => self.log_in(login).await,
+                // Its state is large, and gone when it is done.
+                Step::LogIn(login) => Box::pin(self.log_in(login)).await,
                 Step::Select { mailbox, marks } => self.select(mailbox, &marks).await,
                 Step::Measure(number) => self.measure(number).await,
                 Step::Transmit(number) => self.transmit(number).await,
@@ -139,21 +141,21 @@ where
     async fn receive(&mut self) -> Result<(), End> {
         self.flush().await?;
         loop {
-            let deadline = self.server.deadline();
-            let logged_in = self.server.state() != State::Auth;
-            let read = tokio::select! {
-                biased;
-                read = self.stream.read(self.server.room()) => read,
-                () = tokio::time::sleep_until(deadline.into()) => {
+            let deadline = self.server.deadline().into();
+            let read = self.stream.read(self.server.room());
+            let read = match self.patience.wait(deadline, read).await {
+                Waited::For(read) => read,
+                Waited::TooLong => {
                     if self.still_takes_octets().await {
                         continue;
                     }
-                    self.seen.metrics().hit(if logged_in { Hit::Idle } else { Hit::Login });
+                    let hit = if self.is_stranger() { Hit::Login } else { Hit::Idle };
+                    self.seen.metrics().hit(hit);
                     info!(session = self.id, rip = %self.client, user = ?self.user(), "timed out");
                     self.server.timed_out();
                     return Ok(());
                 }
-                reason = stop_for(&mut self.phase, &self.seen, logged_in) => {
+                Waited::Stopped(reason) => {
                     self.server.interrupted(reason);
                     return Ok(());
                 }
@@ -161,8 +163,9 @@ where
             return match read {
                 Ok(0) => Err(End::Gone),
                 Ok(count) => {
+                    let is_stranger = self.is_stranger();
                     let heard = self.server.room().get(..count).unwrap_or_default();
-                    self.seen.heard(heard, !logged_in);
+                    self.seen.heard(heard, is_stranger);
                     self.server.filled(count, Instant::now());
                     Ok(())
                 }
@@ -176,7 +179,7 @@ where
     async fn still_takes_octets(&mut self) -> bool {
         let before = self.untaken.unwrap_or(u64::MAX);
         // Of strangers it is not even asked: they would have all the work done that they like.
-        let ends = if self.server.state() == State::Auth { None } else { self.stream.ends() };
+        let ends = if self.is_stranger() { None } else { self.stream.ends() };
         self.untaken = match ends {
             Some(ends) => untaken(ends).await,
             None => None,
@@ -191,9 +194,11 @@ where
     async fn log_in(&mut self, login: Login) -> Result<(), End> {
         let (session, rip, user) = (self.id, self.client, login.user.as_str());
         let (begun, until) = (Instant::now(), self.server.deadline().into());
-        let admitted = tokio::select! {
-            admitted = self.house.admit(&login, self.client, until) => admitted,
-            reason = stop_for(&mut self.phase, &self.seen, false) => {
+        // It knows itself how long it may take.
+        let admit = self.house.admit(&login, self.client, until);
+        let admitted = match self.patience.unless_stopped(admit).await {
+            Ok(admitted) => admitted,
+            Err(reason) => {
                 self.server.interrupted(reason);
                 return Ok(());
             }
@@ -208,6 +213,7 @@ where
                 let selected = account.postbox.select(&FolderName::inbox()).await;
                 self.seen.metrics().took(Work::Select, begun.elapsed());
                 self.account = Some(account);
+                self.patience.logged_in(&self.seen);
                 match selected {
                     Ok(mailbox) => {
                         self.server.logged_in(mailbox.count());
@@ -351,28 +357,24 @@ where
         self.trace();
         let mut done = 0;
         loop {
-            let deadline = self.server.deadline();
+            let deadline = self.server.deadline().into();
             let rest = self.server.output().get(done..).unwrap_or_default();
             let is_all = rest.is_empty();
             let write = async {
                 // What a stream of TLS has taken is not yet on its way.
                 if is_all { self.stream.flush().await.map(|()| 0) } else { self.stream.write(rest).await }
             };
-            let write = tokio::select! {
-                biased;
-                write = timeout_at(deadline.into(), write) => write,
-                _ = stop_for(&mut self.phase, &self.seen, true) => return Err(End::Gone),
-            };
-            match write {
-                Ok(Ok(_)) if is_all => break,
-                Ok(Ok(0)) => return Err(End::Gone),
-                Ok(Ok(count)) => {
+            match self.patience.wait(deadline, write).await {
+                Waited::For(Ok(_)) if is_all => break,
+                Waited::For(Ok(0)) => return Err(End::Gone),
+                Waited::For(Ok(count)) => {
                     done += count;
                     self.untaken = None;
                     self.server.progressed(Instant::now());
                 }
-                Ok(Err(error)) => return Err(self.broken(&error)),
-                Err(_elapsed) => {
+                Waited::For(Err(error)) => return Err(self.broken(&error)),
+                Waited::Stopped(_) => return Err(End::Gone),
+                Waited::TooLong => {
                     if self.still_takes_octets().await {
                         continue;
                     }
@@ -398,7 +400,17 @@ where
 
     async fn close(&mut self) {
         self.trace();
-        take_leave(&mut self.stream, self.server.output(), LINGER).await;
+        // Who has said QUIT and nothing behind it has the last reply once it is written: there is nothing to wait for.
+        let is_over = self.server.is_over() && self.stream.is_drained();
+        if is_over && timeout(LINGER, self.stream.write_all(self.server.output())).await.is_ok() {
+            return;
+        }
+        take_leave(&mut self.stream, if is_over { &[] } else { self.server.output() }, LINGER).await;
+    }
+
+    /// Whether nobody has logged in.
+    fn is_stranger(&self) -> bool {
+        self.server.state() == State::Auth
     }
 
     /// Who has logged in, for the log.
@@ -409,15 +421,6 @@ where
     fn broken(&self, error: &io::Error) -> End {
         info!(session = self.id, rip = %self.client, user = ?self.user(), %error, "connection broken");
         End::Gone
-    }
-}
-
-/// Waits until this session has to stop, and returns why.
-async fn stop_for(phase: &mut watch::Receiver<Phase>, seen: &Seen, logged_in: bool) -> &'static str {
-    let closed = async { if logged_in { closing(phase).await } else { closing_to_strangers(phase).await } };
-    tokio::select! {
-        () = closed => GOING_DOWN,
-        () = seen.kicked() => KICKED,
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use proxy_header::io::ProxiedStream;
+use rustix::{io::Errno, net::RecvFlags};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     net::{TcpStream, UnixStream},
@@ -23,6 +24,11 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         None
     }
+
+    /// Whether it is known that nothing has come that was not read: then it may be closed as it is.
+    fn is_drained(&self) -> bool {
+        false
+    }
 }
 
 impl Stream for DuplexStream {}
@@ -32,6 +38,10 @@ impl Stream for UnixStream {}
 impl<S: Stream + ?Sized> Stream for Box<S> {
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         (**self).ends()
+    }
+
+    fn is_drained(&self) -> bool {
+        (**self).is_drained()
     }
 }
 
@@ -51,6 +61,11 @@ impl Stream for TcpStream {
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         Some((self.local_addr().ok()?, self.peer_addr().ok()?))
     }
+
+    fn is_drained(&self) -> bool {
+        let peeked = rustix::net::recv(self, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(peeked, Err(Errno::WOULDBLOCK) | Ok((0, _)))
+    }
 }
 
 /// How long a session that has ended may still be read.
@@ -62,7 +77,8 @@ pub async fn take_leave(mut stream: impl AsyncRead + AsyncWrite + Unpin, octets:
     let farewell = async {
         stream.write_all(octets).await?;
         stream.shutdown().await?;
-        let mut unread = [0; 4096];
+        // Small, since a session has room for it from its beginning on.
+        let mut unread = [0; 256];
         while stream.read(&mut unread).await? > 0 {}
         io::Result::Ok(())
     };

@@ -13,7 +13,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -35,6 +35,8 @@ pub struct Watch {
     is_open: AtomicBool,
     live: Mutex<BTreeMap<u64, Arc<Live>>>,
     tap: broadcast::Sender<Traced>,
+    /// How many read the trace. The channel knows too, behind a lock that all sessions would share.
+    readers: Arc<AtomicUsize>,
 }
 
 /// A session at work.
@@ -90,6 +92,7 @@ impl Default for Watch {
             is_open: AtomicBool::new(true),
             live: Mutex::default(),
             tap: broadcast::Sender::new(TRACE),
+            readers: Arc::default(),
         }
     }
 }
@@ -216,8 +219,9 @@ impl Seen {
     }
 
     /// Waits until the operator ends this session.
-    pub async fn kicked(&self) {
-        self.live.kick.notified().await;
+    pub fn kicked(&self) -> impl Future<Output = ()> + Send + use<> {
+        let live = Arc::clone(&self.live);
+        async move { live.kick.notified().await }
     }
 }
 

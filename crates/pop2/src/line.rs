@@ -1,7 +1,7 @@
 //! Framing: one bounded buffer cuts a stream of octets into lines, before anything looks at what they say.
 
 use memchr::memchr;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 /// The longest command or reply line, in octets, with its CR LF (RFC 937, "Sizes").
 pub const MAX_LINE: usize = 512;
@@ -21,7 +21,9 @@ pub struct LineTooLong;
 /// (`DECISIONS` 9). Its memory is wiped when it is dropped, since a password may have passed through it.
 #[derive(Debug)]
 pub struct LineBuffer {
-    octets: Zeroizing<Box<[u8]>>,
+    octets: Box<[u8]>,
+    /// Behind it nothing was ever read.
+    touched: usize,
     start: usize,
     end: usize,
     /// Octets of the present line that were telnet options and are gone from the buffer.
@@ -33,15 +35,17 @@ impl LineBuffer {
     /// A buffer for the replies of a server.
     #[must_use]
     pub fn new() -> Self {
-        let octets = Zeroizing::new(vec![0; CAPACITY].into_boxed_slice());
-        Self { octets, start: 0, end: 0, skipped: 0, telnet: false }
+        let octets = vec![0; CAPACITY].into_boxed_slice();
+        Self { octets, touched: 0, start: 0, end: 0, skipped: 0, telnet: false }
     }
 
     /// A buffer for the commands of a client, which may be somebody's telnet: option sequences (RFC 854) at
     /// the start of a line are skipped. They count towards the line's length.
     #[must_use]
     pub fn for_commands() -> Self {
-        Self { telnet: true, ..Self::new() }
+        let mut buffer = Self::new();
+        buffer.telnet = true;
+        buffer
     }
 
     /// Where the next octets of the stream go. Never empty once every whole line has been taken.
@@ -57,6 +61,7 @@ impl LineBuffer {
     /// `count` octets were read into [`room`](Self::room).
     pub fn filled(&mut self, count: usize) {
         self.end = (self.end + count).min(CAPACITY);
+        self.touched = self.touched.max(self.end);
     }
 
     /// The next whole line without its end, or `None` where more octets are needed.
@@ -95,7 +100,8 @@ impl LineBuffer {
     /// Wipes every octet that has been taken.
     pub fn wipe_taken(&mut self) {
         self.octets.get_mut(..self.start).unwrap_or_default().zeroize();
-        self.octets.get_mut(self.end..).unwrap_or_default().zeroize();
+        self.octets.get_mut(self.end..self.touched).unwrap_or_default().zeroize();
+        self.touched = self.end;
     }
 
     fn unread(&self) -> &[u8] {
@@ -114,6 +120,12 @@ impl LineBuffer {
                 }
             }
         }
+    }
+}
+
+impl Drop for LineBuffer {
+    fn drop(&mut self) {
+        self.octets.get_mut(..self.touched).unwrap_or_default().zeroize();
     }
 }
 

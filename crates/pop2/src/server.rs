@@ -180,6 +180,12 @@ impl Server {
         self.fault.as_deref()
     }
 
+    /// Whether the client has said QUIT, and nothing behind it so far.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state == State::Done && self.fault.is_none() && self.lines.is_empty()
+    }
+
     /// When the client's time is up.
     #[must_use]
     pub fn deadline(&self) -> Instant {

@@ -1,5 +1,7 @@
 //! The key of this process, under which names and passwords are kept and compared.
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use blake2::Blake2sMac256;
 use blake2::digest::{FixedOutput as _, KeyInit as _, Update as _};
 use pop2::Secret;
@@ -9,13 +11,17 @@ use zeroize::Zeroizing;
 pub(super) type Mac = [u8; 32];
 
 /// Random octets that nobody outside this process knows and that end with it.
-pub(super) struct Key(Zeroizing<[u8; 32]>);
+pub(super) struct Key {
+    octets: Zeroizing<[u8; 32]>,
+    /// For what need not be proof against those who see its outcome.
+    quick: RandomState,
+}
 
 impl Key {
     pub(super) fn random() -> Result<Self, getrandom::Error> {
         let mut octets = Zeroizing::new([0; 32]);
         getrandom::fill(octets.as_mut())?;
-        Ok(Self(octets))
+        Ok(Self { octets, quick: RandomState::new() })
     }
 
     /// What stands in memory for a user and a password that were right together.
@@ -26,12 +32,12 @@ impl Key {
 
     /// One of `choices`, always the same for a name; zero where there is none to choose.
     pub(super) fn pick(&self, user: &str, choices: usize) -> usize {
-        let [a, b, c, d, ..] = self.mac(&[b"pick", user.as_bytes()]);
-        u32::from_le_bytes([a, b, c, d]) as usize % choices.max(1)
+        let number = self.quick.hash_one(user) % choices.max(1) as u64;
+        usize::try_from(number).unwrap_or_default()
     }
 
     fn mac(&self, parts: &[&[u8]]) -> Mac {
-        let mut mac = Blake2sMac256::new(&(*self.0).into());
+        let mut mac = Blake2sMac256::new(&(*self.octets).into());
         for part in parts {
             mac.update(part);
         }

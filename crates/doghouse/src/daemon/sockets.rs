@@ -17,7 +17,10 @@ use rustix::{
     fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid},
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt},
 };
-use tokio::net::{TcpListener, UnixListener};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    runtime::Handle,
+};
 
 use crate::{config::Endpoint, peer::Peer, stream::Stream};
 
@@ -39,7 +42,7 @@ pub(crate) enum Bound {
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpListener),
-    Unix { listener: UnixListener, _file: Option<SocketFile> },
+    Unix(UnixListener),
 }
 
 /// The file of a socket, which goes when the socket does.
@@ -125,14 +128,25 @@ impl Bound {
         })
     }
 
-    /// Listens within the runtime that this is called in.
-    pub(super) fn serve(self) -> io::Result<Socket> {
+    /// Listens within a runtime; several may at once, and who comes is answered by one of them.
+    pub(super) fn serve(&self, runtime: &Handle) -> io::Result<Socket> {
+        let _within = runtime.enter();
         Ok(match self {
-            Self::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
-            Self::Unix { listener, file } => {
-                Socket::Unix { listener: UnixListener::from_std(listener)?, _file: file }
+            Self::Tcp(listener) => {
+                // Replies are small and awaited. What is accepted has it from the listener, on Linux.
+                sockopt::set_tcp_nodelay(listener, true)?;
+                Socket::Tcp(TcpListener::from_std(listener.try_clone()?)?)
             }
+            Self::Unix { listener, .. } => Socket::Unix(UnixListener::from_std(listener.try_clone()?)?),
         })
+    }
+
+    /// The socket's own file.
+    pub(super) fn file(self) -> Option<SocketFile> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix { file, .. } => file,
+        }
     }
 }
 
@@ -142,11 +156,9 @@ impl Socket {
         Ok(match self {
             Self::Tcp(listener) => {
                 let (stream, client) = listener.accept().await?;
-                // Replies are small and awaited.
-                let _ = stream.set_nodelay(true);
                 (Box::new(stream), Peer::at(client.ip()))
             }
-            Self::Unix { listener, .. } => (Box::new(listener.accept().await?.0), Peer::Local),
+            Self::Unix(listener) => (Box::new(listener.accept().await?.0), Peer::Local),
         })
     }
 }

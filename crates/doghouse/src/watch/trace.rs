@@ -1,5 +1,10 @@
 //! The wire of sessions as it happens, for whoever makes an old client work. No password is shown, and no mail.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
@@ -35,7 +40,8 @@ impl Watch {
     /// What certain sessions say from now on, or all of them.
     #[must_use]
     pub fn trace(&self, whom: Option<Whom>) -> Trace {
-        Trace { whom, tap: self.tap.subscribe() }
+        self.readers.fetch_add(1, Ordering::Relaxed);
+        Trace { whom, tap: self.tap.subscribe(), readers: Arc::clone(&self.readers) }
     }
 }
 
@@ -44,6 +50,13 @@ impl Watch {
 pub struct Trace {
     whom: Option<Whom>,
     tap: Receiver<Traced>,
+    readers: Arc<AtomicUsize>,
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        self.readers.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Trace {
@@ -112,7 +125,7 @@ impl Seen {
     }
 
     fn is_traced(&self) -> bool {
-        self.watch.tap.receiver_count() > 0
+        self.watch.readers.load(Ordering::Relaxed) > 0
     }
 
     fn tell(&self, by: By, said: impl FnOnce() -> String) {
