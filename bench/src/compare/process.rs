@@ -216,9 +216,16 @@ pub(crate) fn clean_up_when_told_to_end(folder: PathBuf, keep: bool) -> io::Resu
     Ok(())
 }
 
-/// A free port on loopback. Somebody else may take it before the server does, which then does not start.
-pub(crate) fn free_door() -> io::Result<SocketAddr> {
-    TcpListener::bind(("127.0.0.1", 0))?.local_addr()
+/// Free ports on loopback, all of them different. Somebody else may take one before the server does, which then does
+/// not start.
+pub(crate) fn free_doors<const COUNT: usize>() -> io::Result<[SocketAddr; COUNT]> {
+    let mut doors = [SocketAddr::from(([127, 0, 0, 1], 0)); COUNT];
+    // All are held until the last one is found: else the system may give one twice.
+    let held: Vec<TcpListener> = doors.iter().map(TcpListener::bind).collect::<Result<_, _>>()?;
+    for (door, held) in doors.iter_mut().zip(&held) {
+        *door = held.local_addr()?;
+    }
+    Ok(doors)
 }
 
 /// What a program says of its version, the first line of it.

@@ -10,12 +10,12 @@ use std::{
 use super::{Server, Setting};
 use crate::{
     corpus::{Corpus, wire},
-    process::{Tree, free_door},
+    process::{Tree, free_doors},
     talk::Protocol,
 };
 
 pub(super) fn start(setting: &Setting<'_>, how: &str) -> io::Result<Server> {
-    let door = free_door()?;
+    let [door] = free_doors()?;
     let mut command = setting.ourselves(&["bare"], door);
     command.args(["--how", how]).arg("--file").arg(setting.home.join("all"));
     let tree = Tree::start(&mut command, &setting.log())?;

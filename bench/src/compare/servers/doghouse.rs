@@ -4,13 +4,13 @@ use std::{fs, io};
 
 use super::{Server, Setting};
 use crate::{
-    process::{Tree, free_door},
+    process::{Tree, free_doors},
     talk::Protocol,
 };
 
 pub(super) fn start(setting: &Setting<'_>) -> io::Result<Server> {
     let program = setting.programs.doghouse.as_deref().ok_or_else(|| io::Error::other("there is none"))?;
-    let (door, tls, lmtp) = (free_door()?, free_door()?, free_door()?);
+    let [door, tls, lmtp] = free_doors()?;
     // Where it is started as that user, this is what it is already.
     let user = setting.owner.map_or(String::new(), |owner| format!("user = '{}'\n", owner.name));
     let text = format!(

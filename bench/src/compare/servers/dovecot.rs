@@ -6,7 +6,7 @@ use std::{fmt::Write as _, fs, io, path::Path};
 
 use super::{Server, Setting};
 use crate::{
-    process::{Tree, free_door},
+    process::{Tree, free_doors},
     talk::Protocol,
 };
 
@@ -17,7 +17,7 @@ pub(super) fn has(protocol: &str) -> bool {
 
 pub(super) fn start(setting: &Setting<'_>, best: bool) -> io::Result<Server> {
     let program = setting.programs.dovecot.as_deref().ok_or_else(|| io::Error::other("there is none"))?;
-    let (door, tls, lmtp) = (free_door()?, free_door()?, free_door()?);
+    let [door, tls, lmtp] = free_doors()?;
     let lmtp = setting.programs.dovecot_lmtp.then_some(lmtp);
     let home = setting.home.display();
     let mail = setting.mail.display();

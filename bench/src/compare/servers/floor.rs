@@ -13,13 +13,13 @@ use tokio_rustls::TlsAcceptor;
 use super::{Server, Setting};
 use crate::{
     corpus::{Corpus, PASSWORD, wire},
-    process::{Tree, free_door},
+    process::{Tree, free_doors},
     talk::Protocol,
     tls,
 };
 
 pub(super) fn start(setting: &Setting<'_>) -> io::Result<Server> {
-    let (door, tls) = (free_door()?, free_door()?);
+    let [door, tls] = free_doors()?;
     let mut command = setting.ourselves(&["floor"], door);
     command.args(["--tls", &tls.to_string(), "--threads", &setting.cores.to_string()]);
     command

@@ -16,7 +16,7 @@ use std::{
 use super::{Server, Setting, Store};
 use crate::{
     corpus::Corpus,
-    process::{Tree, find_program, free_door},
+    process::{Tree, find_program, free_doors},
     talk::Protocol,
 };
 
@@ -27,7 +27,7 @@ pub(super) fn start(setting: &Setting<'_>) -> io::Result<Server> {
         return Err(io::Error::other("it serves mbox files only"));
     }
     let unshare = find_program("unshare").ok_or_else(|| io::Error::other("there is no unshare"))?;
-    let door = free_door()?;
+    let [door] = free_doors()?;
     let home = &setting.home;
     let mut passwd = fs::read_to_string("/etc/passwd")?;
     // Whom it is before a login, in an empty folder.
