@@ -78,15 +78,6 @@ impl Encoder {
         self.after_cr = ends_in_cr(stored, self.after_cr);
     }
 
-    /// How many octets the wire form of the next piece has more than the piece, for an owner that sends it as it is
-    /// where that is none.
-    pub fn added(&mut self, stored: &[u8]) -> u64 {
-        self.begun |= !stored.is_empty();
-        let bare = memchr_iter(b'\n', stored).filter(|&at| !follows_cr(stored, at, self.after_cr)).count();
-        self.after_cr = ends_in_cr(stored, self.after_cr);
-        bare as u64
-    }
-
     /// Appends what a message without octets needs.
     pub fn finish(self, wire: &mut Vec<u8>) {
         if !self.begun {

@@ -52,7 +52,7 @@ impl Message {
     /// A message that is the first `size` octets of a file. Its length on the wire is found by reading it.
     pub fn from_file(file: File, size: u64) -> io::Result<Self> {
         let (mut counter, mut buffer, mut offset) = (wire::Counter::default(), Vec::new(), 0);
-        while Body::read(&file, size, offset, &mut buffer)? {
+        while read(&file, size, offset, &mut buffer)? {
             counter.count(&buffer);
             offset += buffer.len() as u64;
             buffer.clear();
@@ -75,13 +75,12 @@ impl Message {
     /// Its octets in wire form, from the first on, however often it is asked for.
     #[must_use]
     pub fn octets(&self) -> Octets<'_> {
-        Octets {
-            message: self,
-            encoder: Some(wire::Encoder::default()),
-            stored: Vec::new(),
-            offset: 0,
-            produced: 0,
-        }
+        let way = match self.body {
+            // A message of no octets is an empty line on the wire, and so never as long as that.
+            Body::File { size, .. } if size == self.length => Way::AsItIs(wire::Counter::default()),
+            _ => Way::Encoded(wire::Encoder::default()),
+        };
+        Octets { message: self, way: Some(way), stored: Vec::new(), offset: 0, produced: 0 }
     }
 }
 
@@ -105,34 +104,40 @@ impl Message {
     }
 }
 
-impl Body {
-    /// Reads the stored octets of a file from `offset` on to the end of `buffer`; false at the end.
-    fn read(file: &File, size: u64, offset: u64, buffer: &mut Vec<u8>) -> io::Result<bool> {
-        let (start, rest) = (buffer.len(), size.saturating_sub(offset));
-        buffer.resize(start + usize::try_from(rest).unwrap_or(PIECE).min(PIECE), 0);
-        let mut filled = start;
-        while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match file.read_at(room, offset + (filled - start) as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+/// Reads the first `size` octets of a file from `offset` on to the end of `buffer`, up to [`PIECE`] of them; false at
+/// the end.
+fn read(file: &File, size: u64, offset: u64, buffer: &mut Vec<u8>) -> io::Result<bool> {
+    let (start, rest) = (buffer.len(), size.saturating_sub(offset));
+    buffer.resize(start + usize::try_from(rest).unwrap_or(PIECE).min(PIECE), 0);
+    let mut filled = start;
+    while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match file.read_at(room, offset + (filled - start) as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        buffer.truncate(filled);
-        Ok(filled > start)
     }
+    buffer.truncate(filled);
+    Ok(filled > start)
 }
 
 /// The wire form of a message, piece by piece.
 #[derive(Debug)]
 pub struct Octets<'a> {
     message: &'a Message,
-    /// Gone once the end has been reached.
-    encoder: Option<wire::Encoder>,
+    /// How the octets of a file go; gone once the end has been reached.
+    way: Option<Way>,
     stored: Vec<u8>,
     offset: u64,
     produced: u64,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// In wire form already, which is looked at on the way.
+    AsItIs(wire::Counter),
+    Encoded(wire::Encoder),
 }
 
 impl Octets<'_> {
@@ -155,34 +160,40 @@ impl Octets<'_> {
             }
             Body::File { file, size } => (file, *size),
         };
-        let Some(mut encoder) = self.encoder.take() else {
+        let Some(mut way) = self.way.take() else {
             return Ok(false);
         };
-        // What is in wire form already goes as it is: a line end that is not would make it longer than promised.
-        let is_wire = size > 0 && size == self.message.length;
         self.stored.clear();
-        let into = if is_wire { &mut *wire } else { &mut self.stored };
-        let more = Body::read(file, size, self.offset, into).map_err(|source| Error::Io {
+        let into = if matches!(way, Way::AsItIs(_)) { &mut *wire } else { &mut self.stored };
+        let more = read(file, size, self.offset, into).map_err(|source| Error::Io {
             action: "read",
             place: "an open message".into(),
             source,
         })?;
-        if !more {
-            encoder.finish(wire);
-        } else if is_wire {
-            let piece = wire.get(start..).unwrap_or_default();
-            self.offset += piece.len() as u64;
-            match encoder.added(piece) {
-                0 => {}
-                added => self.produced = size + added - piece.len() as u64,
+        match &mut way {
+            Way::AsItIs(counter) => {
+                let piece = wire.get(start..).unwrap_or_default();
+                counter.count(piece);
+                self.offset += piece.len() as u64;
+                let bare = counter.length() - self.offset;
+                // It is longer than promised then, whatever is still to come.
+                self.produced = if bare == 0 { self.offset } else { size + bare };
             }
-            self.encoder = Some(encoder);
-        } else {
-            encoder.encode(&self.stored, wire);
-            self.offset += self.stored.len() as u64;
-            self.encoder = Some(encoder);
+            Way::Encoded(encoder) => {
+                encoder.encode(&self.stored, wire);
+                self.offset += self.stored.len() as u64;
+                self.produced += (wire.len() - start) as u64;
+            }
         }
-        self.produced += (wire.len() - start) as u64;
+        match way {
+            way if more => self.way = Some(way),
+            Way::Encoded(encoder) => {
+                let end = wire.len();
+                encoder.finish(wire);
+                self.produced += (wire.len() - end) as u64;
+            }
+            Way::AsItIs(_) => {}
+        }
         let promised = self.message.length;
         if self.produced > promised || (!more && self.produced < promised) {
             wire.truncate(start);

@@ -108,23 +108,29 @@ impl Snapshot {
             Ok(file) => file,
             failed => return place::existing(failed, "open", &place()).map(|_| None),
         };
-        // Only plain files can be read at an offset; of anything else it is found out below what it is.
+        let failed = |action| move |error: Errno| failed(action, &place())(error.into());
         let claimed = name::stored(name).filter(|size| *size <= SMALL);
-        if let Some(Ok(Some(whole))) = claimed.map(|size| whole(&file, size, name)) {
-            return Ok(Some(Opened::Whole(whole)));
+        // Only plain files can be read at an offset; of anything else it is found out below what it is.
+        if let Some(size) = claimed
+            && let Ok(stored) = expected(&file, size)
+            && stored.len() as u64 == size
+        {
+            return Ok(Some(Opened::Whole(in_wire_form(&stored, name))));
         }
-        let status = rustix::fs::fstat(&file).map_err(|error| failed("examine", &place())(error.into()))?;
+        let status = rustix::fs::fstat(&file).map_err(failed("examine"))?;
         if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
             return Err(Error::Strange { place: place(), what: "not a file" });
         }
-        let file = File::from(file);
-        match u64::try_from(status.st_size).unwrap_or_default() {
-            size if size <= SMALL => {
-                let message = Message::from_file(file, size).map_err(failed("read", &place()))?;
-                Ok(Some(Opened::Whole(message)))
-            }
-            _ => Ok(Some(Opened::Large { file, status, name: name.to_vec() })),
+        let size = u64::try_from(status.st_size).unwrap_or_default();
+        if size > SMALL {
+            return Ok(Some(Opened::Large { file: file.into(), status, name: name.to_vec() }));
         }
+        let stored = expected(&file, size).map_err(failed("read"))?;
+        if stored.len() as u64 != size {
+            let (place, found) = (name.escape_ascii().to_string(), stored.len() as u64);
+            return Err(Error::Changed { place, promised: size, found });
+        }
+        Ok(Some(Opened::Whole(in_wire_form(&stored, name))))
     }
 
     /// Deletes the marked files; those that were renamed meanwhile are found again, all in one reading.
@@ -209,26 +215,32 @@ impl Mailbox for Snapshot {
     }
 }
 
-/// A message of `size` octets; `None` where there are not so many.
-fn whole(file: &OwnedFd, size: u64, name: &[u8]) -> io::Result<Option<Message>> {
-    let Ok(size) = usize::try_from(size) else { return Ok(None) };
-    // One more shows whether there are more.
-    let mut stored = vec![0; size + 1];
+/// The octets of a file that is expected to have `size`: all of them if that is so, else more or fewer.
+fn expected(file: &OwnedFd, size: u64) -> Result<Vec<u8>, Errno> {
+    let size = usize::try_from(size).unwrap_or_default();
+    // One more, so that a file that is larger shows in the same call.
+    let mut octets = vec![0; size + 1];
     let mut filled = 0;
-    while let Some(room) = stored.get_mut(filled..).filter(|room| !room.is_empty()) {
+    while let Some(room) = octets.get_mut(filled..).filter(|room| !room.is_empty()) {
         match rustix::io::pread(file, room, filled as u64) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         if filled == size {
             break;
         }
     }
-    let wire = name::with_crlf(name).and_then(|claimed| usize::try_from(claimed).ok());
-    let expected = wire.filter(|claimed| *claimed <= 2 * size).unwrap_or(size);
-    Ok((filled == size).then(|| Message::from_stored(stored.get(..size).unwrap_or_default(), expected)))
+    octets.truncate(filled);
+    Ok(octets)
+}
+
+/// A message in memory. The name helps to find room for it, and no more.
+fn in_wire_form(stored: &[u8], name: &[u8]) -> Message {
+    let claimed = name::with_crlf(name).and_then(|claimed| usize::try_from(claimed).ok());
+    let likely = claimed.filter(|claimed| *claimed <= 2 * stored.len());
+    Message::from_stored(stored, likely.unwrap_or(stored.len()))
 }
 
 /// `new` and `cur`, as far as they exist.
