@@ -400,12 +400,12 @@ where
 
     async fn close(&mut self) {
         self.trace();
-        // Who has said QUIT and nothing behind it has the last reply once it is written: there is nothing to wait for.
-        let is_over = self.server.is_over() && self.stream.is_drained();
-        if is_over && timeout(LINGER, self.stream.write_all(self.server.output())).await.is_ok() {
-            return;
+        if self.server.is_over() && self.stream.is_drained() {
+            // Nothing has come that would be reset, so the last reply is all that is still to be written.
+            let _ = timeout(LINGER, self.stream.write_all(self.server.output())).await;
+        } else {
+            take_leave(&mut self.stream, self.server.output(), LINGER).await;
         }
-        take_leave(&mut self.stream, if is_over { &[] } else { self.server.output() }, LINGER).await;
     }
 
     /// Whether nobody has logged in.

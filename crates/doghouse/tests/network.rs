@@ -57,6 +57,21 @@ fn mail_is_fetched_over_both_versions_of_tls() {
     assert!(!daemon.log().contains("bone"));
 }
 
+/// A connection that is closed with octets unread is reset, and the reset may overtake the reply.
+#[test]
+fn the_last_reply_arrives_whatever_comes_behind_quit() {
+    let house = House::new();
+    let daemon = house.serve();
+    for behind in [0, 1, 600, 200_000] {
+        let mut stream = TcpStream::connect(daemon.address).unwrap();
+        let said = [b"HELO fido bone\r\nQUIT\r\n", &*vec![b'x'; behind]].concat();
+        stream.write_all(&said).unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).expect("it is not reset");
+        assert!(heard.ends_with("\r\n+ OK, bye\r\n"), "{heard:?}");
+    }
+}
+
 /// Else whoever sits between could put commands of his own before those of the client.
 #[test]
 fn nothing_that_comes_in_clear_before_tls_is_heard() {

@@ -180,7 +180,8 @@ impl Server {
         self.fault.as_deref()
     }
 
-    /// Whether the client has said QUIT, and nothing behind it so far.
+    /// Whether the session is over as RFC 937 has it, by QUIT or by RETR of nothing, and the client has said nothing
+    /// behind that so far.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.state == State::Done && self.fault.is_none() && self.lines.is_empty()

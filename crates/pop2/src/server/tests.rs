@@ -337,3 +337,19 @@ fn decision_29_an_interruption_is_not_taken_for_a_message() {
     nothing_promised.server.interrupted("going down");
     assert_eq!(nothing_promised.say(""), "- going down\r\n|");
 }
+
+#[test]
+fn a_session_is_over_by_quit_and_not_by_a_fault() {
+    for (said, is_over) in [
+        ("", false),
+        ("HELO fred bone\r\n", false),
+        ("QUIT\r\n", true),
+        ("HELO fred bone\r\nREAD\r\nQUIT\r\n", true),
+        ("QUIT\r\nx", false),
+        ("HELO fred bone\r\nWOOF\r\n", false),
+    ] {
+        let mut house = House::new();
+        house.say(said);
+        assert_eq!(house.server.is_over(), is_over, "{said:?}");
+    }
+}
