@@ -13,15 +13,15 @@ pub(super) type Mac = [u8; 32];
 /// Random octets that nobody outside this process knows and that end with it.
 pub(super) struct Key {
     octets: Zeroizing<[u8; 32]>,
-    /// For what need not be proof against those who see its outcome.
-    quick: RandomState,
+    /// A key of its own for [`pick`](Self::pick), whose outcome nobody sees: a quicker hash will do.
+    picks: RandomState,
 }
 
 impl Key {
     pub(super) fn random() -> Result<Self, getrandom::Error> {
         let mut octets = Zeroizing::new([0; 32]);
         getrandom::fill(octets.as_mut())?;
-        Ok(Self { octets, quick: RandomState::new() })
+        Ok(Self { octets, picks: RandomState::new() })
     }
 
     /// What stands in memory for a user and a password that were right together.
@@ -32,7 +32,7 @@ impl Key {
 
     /// One of `choices`, always the same for a name; zero where there is none to choose.
     pub(super) fn pick(&self, user: &str, choices: usize) -> usize {
-        let number = self.quick.hash_one(user) % choices.max(1) as u64;
+        let number = self.picks.hash_one(user) % choices.max(1) as u64;
         usize::try_from(number).unwrap_or_default()
     }
 
