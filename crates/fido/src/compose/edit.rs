@@ -39,13 +39,6 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// What would put the draft into Drafts, for another thread to do.
-    pub(super) fn later(&self, draft: Draft) -> impl FnOnce() + Send + 'static {
-        let (outbox, kept) = (self.outbox.clone(), self.kept.clone());
-        // There is nobody any more who could be told how it went.
-        move || drop(outbox.save(&Letter::Draft(draft), Some(&kept)))
-    }
-
     /// Keeps a draft whose editor has failed; the failure tells where.
     #[must_use]
     pub fn rescue(&mut self, draft: &Draft, failure: Failure) -> Failure {

@@ -110,6 +110,18 @@ impl Tmux {
         }
     }
 
+    /// Closes the terminal, and waits until the program that has written its number into the file `id` is gone.
+    pub fn closes_under(self) {
+        let program = format!("/proc/{}/stat", self.read("id").trim());
+        self.run(&["kill-server"]);
+        let start = Instant::now();
+        // Whoever has started it may be slow to notice.
+        while fs::read_to_string(&program).is_ok_and(|it| !it.contains(") Z ")) {
+            assert!(start.elapsed() < Duration::from_secs(30), "it still runs");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// What a format of tmux's says of the terminal.
     pub fn asks(&self, format: &str) -> String {
         String::from_utf8_lossy(&self.run(&["display", "-p", format]).stdout).trim().to_owned()

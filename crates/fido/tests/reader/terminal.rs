@@ -1,11 +1,6 @@
 //! The program itself on a terminal, and every octet that it writes there.
 
-use std::{
-    fs, panic,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, panic, process::Command, thread};
 
 use fido::reader::{Model, look::Look, terminal::Terminal};
 use jiff::tz::TimeZone;
@@ -161,16 +156,7 @@ fn a_terminal_that_is_closed_ends_the_reader() {
     let (fido, id) = (env!("CARGO_BIN_EXE_fido"), tmux.path("id"));
     tmux.enter(&format!("'{fido}' --mail '{}' & echo $! > '{}'; fg", mail.path().display(), id.display()));
     tmux.wait("newest first");
-    let id = tmux.read("id");
-    tmux.run(&["kill-server"]);
-    let start = Instant::now();
-    // Whoever has started it may be slow to notice.
-    let is_there =
-        || fs::read_to_string(format!("/proc/{}/stat", id.trim())).is_ok_and(|it| !it.contains(") Z "));
-    while is_there() {
-        assert!(start.elapsed() < Duration::from_secs(30), "it still runs");
-        thread::sleep(Duration::from_millis(50));
-    }
+    tmux.closes_under();
 }
 
 /// Run below, on a terminal of its own.

@@ -12,7 +12,7 @@ use std::{
     env,
     io::{self, IsTerminal},
     sync::{
-        Mutex, OnceLock, PoisonError,
+        OnceLock,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -34,7 +34,10 @@ use super::{
     Draft,
     edit::{Desk, Edit},
 };
-use crate::{Exit, Failure, reader::look::Look};
+use crate::{
+    Exit, Failure,
+    reader::{look::Look, terminal::is_there},
+};
 use draw::draw;
 use page::{Page, Wish};
 
@@ -42,8 +45,6 @@ use page::{Page, Wish};
 const TICK: Duration = Duration::from_millis(250);
 /// A pause between keys after which the text is kept.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long the editor has to end by itself.
-const GRACE: Duration = Duration::from_secs(2);
 /// How old a text that is not kept becomes at most, while keys come.
 const AGE: Duration = Duration::from_secs(4);
 
@@ -83,14 +84,14 @@ fn write(
     let mut clock = Clock::default();
     loop {
         terminal.draw(|frame| draw(page, frame, look)).map_err(failure)?;
-        let (mut rest, mut is_changed) = (TICK, false);
-        while input::poll(rest).map_err(failure)? {
-            rest = Duration::ZERO;
+        if !is_there(TICK) {
+            return Err(Failure::new(Exit::Interrupted, "the terminal was closed"));
+        }
+        while input::poll(Duration::ZERO).map_err(failure)? {
             match page.happens(&input::read().map_err(failure)?) {
                 Wish::Nothing => {}
                 Wish::Leave => return Ok(()),
                 Wish::Keep => {
-                    set_unsaved(None);
                     desk.keep(&page.draft(before))?;
                     page.note = Some("it is in Drafts".to_owned());
                 }
@@ -100,19 +101,14 @@ fn write(
                 }
             }
             if page.take_changed() {
-                is_changed = true;
                 clock.changed(Instant::now());
             }
-        }
-        if is_changed {
-            set_unsaved(Some(Box::new(desk.later(page.draft(before)))));
         }
         if IS_ENDED.load(Ordering::SeqCst) {
             return Err(Failure::new(Exit::Interrupted, "a signal has ended the editor"));
         }
         if clock.is_due(Instant::now()) {
             let began = Instant::now();
-            set_unsaved(None);
             // Where that fails, the text is still here, and its writer is told.
             if let Err(failure) = desk.keep(&page.draft(before)) {
                 page.note = Some(format!("not kept: {failure}"));
@@ -175,7 +171,6 @@ impl Drop for Taken {
         }
         let _ = ratatui::try_restore();
         let _ = self.0.show_cursor();
-        set_unsaved(None);
         IS_WRITING.store(false, Ordering::SeqCst);
     }
 }
@@ -189,40 +184,6 @@ fn knows_paste() -> bool {
 static IS_WRITING: AtomicBool = AtomicBool::new(false);
 /// Whether a signal has come meanwhile.
 static IS_ENDED: AtomicBool = AtomicBool::new(false);
-/// What keeps the text as it is on the screen, where that is not kept yet.
-static UNSAVED: Mutex<Option<Save>> = Mutex::new(None);
-
-type Save = Box<dyn FnOnce() + Send>;
-
-fn set_unsaved(save: Option<Save>) {
-    drop(take_unsaved());
-    *UNSAVED.lock().unwrap_or_else(PoisonError::into_inner) = save;
-}
-
-fn take_unsaved() -> Option<Save> {
-    UNSAVED.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
-/// Ends the program where the editor does not: crossterm reads for ever from a terminal that was closed.
-fn end_if_stuck() {
-    let is_over = |rest: Duration| {
-        let end = Instant::now() + rest;
-        while IS_WRITING.load(Ordering::SeqCst) && Instant::now() < end {
-            thread::sleep(Duration::from_millis(50));
-        }
-        !IS_WRITING.load(Ordering::SeqCst)
-    };
-    if is_over(GRACE) {
-        return;
-    }
-    match take_unsaved() {
-        Some(save) => save(),
-        // It may be about to be kept.
-        None if is_over(4 * GRACE) => return,
-        None => {}
-    }
-    std::process::exit(Exit::Temporary as i32);
-}
 
 /// Watches from now on for the signals that end programs, in a thread beside: while the editor has the terminal, they
 /// end it in order. Otherwise they end the program as ever where it `exits`, and are somebody else's where not.
@@ -253,7 +214,6 @@ pub fn watch_signals(exits: bool) -> Result<(), Failure> {
                 }
                 if IS_WRITING.load(Ordering::SeqCst) {
                     IS_ENDED.store(true, Ordering::SeqCst);
-                    end_if_stuck();
                 } else if exits {
                     std::process::exit(Exit::Temporary as i32);
                 }
