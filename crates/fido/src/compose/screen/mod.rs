@@ -61,6 +61,8 @@ impl Edit for Screen {
         }
         let mut page = Page::new(draft)?;
         watch_signals(false)?;
+        // Until the text is safe, whatever becomes of the terminal.
+        let _writing = Writing::begin();
         let mut taken = Taken::take()?;
         let written = write(&mut page, draft, desk, &mut taken.0);
         drop(taken);
@@ -148,13 +150,9 @@ struct Taken(DefaultTerminal);
 
 impl Taken {
     fn take() -> Result<Self, Failure> {
-        IS_ENDED.store(false, Ordering::SeqCst);
-        IS_WRITING.store(true, Ordering::SeqCst);
-        let taken = ratatui::try_init();
-        let taken = taken.map(Self).map_err(|error| {
-            IS_WRITING.store(false, Ordering::SeqCst);
-            Failure::new(Exit::Io, format!("the terminal fails: {error}; set VISUAL or EDITOR"))
-        })?;
+        let failure =
+            |error| Failure::new(Exit::Io, format!("the terminal fails: {error}; set VISUAL or EDITOR"));
+        let taken = ratatui::try_init().map(Self).map_err(failure)?;
         if knows_paste() {
             // Without it, what is pasted comes as keys.
             let _ = execute!(io::stdout(), EnableBracketedPaste);
@@ -171,7 +169,6 @@ impl Drop for Taken {
         }
         let _ = ratatui::try_restore();
         let _ = self.0.show_cursor();
-        IS_WRITING.store(false, Ordering::SeqCst);
     }
 }
 
@@ -180,13 +177,30 @@ fn knows_paste() -> bool {
     Look::of(|name| env::var(name).ok().filter(|_| name == "TERM")).colours
 }
 
-/// Whether the editor has the terminal.
+/// Whether somebody writes: then signals end the editor, and not the program.
 static IS_WRITING: AtomicBool = AtomicBool::new(false);
 /// Whether a signal has come meanwhile.
 static IS_ENDED: AtomicBool = AtomicBool::new(false);
 
-/// Watches from now on for the signals that end programs, in a thread beside: while the editor has the terminal, they
-/// end it in order. Otherwise they end the program as ever where it `exits`, and are somebody else's where not.
+/// While this is there, somebody writes.
+struct Writing;
+
+impl Writing {
+    fn begin() -> Self {
+        IS_ENDED.store(false, Ordering::SeqCst);
+        IS_WRITING.store(true, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        IS_WRITING.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Watches from now on for the signals that end programs, in a thread beside: while somebody writes, they end the
+/// editor in order. Otherwise they end the program as ever where it `exits`, and are somebody else's where not.
 pub fn watch_signals(exits: bool) -> Result<(), Failure> {
     static ONCE: OnceLock<()> = OnceLock::new();
     if ONCE.set(()).is_err() {
