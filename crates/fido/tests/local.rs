@@ -9,6 +9,10 @@ mod changes;
 mod index;
 #[path = "local/mutt.rs"]
 mod mutt;
+#[path = "common/needs.rs"]
+mod needs;
+#[path = "common/mutt.rs"]
+mod program;
 #[path = "local/reading.rs"]
 mod reading;
 #[path = "local/together.rs"]

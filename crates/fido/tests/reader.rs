@@ -5,6 +5,8 @@
 mod house;
 #[path = "reader/keys.rs"]
 mod keys;
+#[path = "common/needs.rs"]
+mod needs;
 #[path = "reader/screens.rs"]
 mod screens;
 #[path = "reader/terminal.rs"]

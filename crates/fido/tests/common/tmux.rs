@@ -2,10 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part of this")]
 
 use std::{
-    env,
     fmt::Write,
     fs,
-    io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command, Output},
     thread,
@@ -13,6 +11,8 @@ use std::{
 };
 
 use tempfile::TempDir;
+
+use crate::needs::are_there;
 
 /// A tmux server of its own with a shell in its window, which ends with the test.
 pub struct Tmux(TempDir);
@@ -26,10 +26,7 @@ impl Tmux {
 
     /// The same with other columns and lines, and with variables in the shell's environment.
     pub fn with((columns, lines): (u16, u16), variables: &[(&str, &str)]) -> Option<Self> {
-        let path = env::var("PATH").unwrap_or_default();
-        if !path.split(':').any(|folder| Path::new(folder).join("tmux").exists()) {
-            assert!(env::var_os("CI").is_none(), "not to be skipped in CI: tmux is not installed");
-            io::stderr().write_all(b"fido: skipped, tmux is not installed\n").unwrap();
+        if !are_there(&["tmux"]) {
             return None;
         }
         let tmux = Self(TempDir::new().unwrap());

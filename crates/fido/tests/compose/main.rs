@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/needs.rs"]
+mod needs;
 #[path = "../common/tmux.rs"]
 mod tmux;
 

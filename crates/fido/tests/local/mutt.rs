@@ -1,47 +1,17 @@
 //! mutt at the same Maildir: it sees our flags, and we see its own.
 
-use std::{
-    env, fs,
-    io::{self, Write},
-    path::Path,
-    process::{Command, Stdio},
-    thread,
-};
+use std::fs;
 
 use fido::local::Flags;
 
-use crate::House;
+use crate::{
+    House,
+    program::{self, can_run},
+};
 
-/// Whether mutt can be tried; says why where it cannot, past the test harness.
-fn can_run() -> bool {
-    let path = env::var("PATH").unwrap_or_default();
-    let is_there = |program: &&str| path.split(':').any(|folder| Path::new(folder).join(program).exists());
-    let missing = ["mutt", "script"].into_iter().find(|program| !is_there(program));
-    if let Some(program) = missing {
-        assert!(env::var_os("CI").is_none(), "not to be skipped in CI: {program} is not installed");
-        let name = thread::current().name().unwrap_or_default().to_owned();
-        io::stderr().write_all(format!("{name}: skipped, {program} is not installed\n").as_bytes()).unwrap();
-    }
-    missing.is_none()
-}
-
-/// Has mutt open the Maildir and type these keys, on a terminal that `script` makes: without any it does not start.
 fn mutt(house: &House, keys: &str) {
-    // Without a folder of its own mutt first asks whether it may make one.
-    let own = house.0.path().display();
     let settings = "set mbox_type=Maildir delete=yes quit=yes wait_key=no mark_old=no maildir_trash=yes";
-    let run = house.0.path().join("run");
-    let mail = house.path();
-    let command = format!(
-        "exec mutt -n -F /dev/null -e 'set folder={own}' -e '{settings}' -e \"push '{keys}'\" -f '{}'\n",
-        mail.display()
-    );
-    fs::write(&run, command).unwrap();
-    let mut script = Command::new("script");
-    script.arg("-qec").arg(format!("sh '{}'", run.display())).arg("/dev/null");
-    script.env("HOME", house.0.path()).env("TERM", "vt100");
-    let status = script.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-    assert!(status.success(), "mutt: {status}");
+    program::mutt(house.0.path(), &house.path(), settings, keys);
 }
 
 #[test]
