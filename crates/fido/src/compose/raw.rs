@@ -202,10 +202,10 @@ mod tests {
 
     #[test]
     fn a_whole_message_stays_but_for_what_it_lacks_and_bcc() {
-        let (text, recipients) = built("To: a@b\nBcc: c@d,\n e@f\nX-Dog: rex\n\n.\nFrom\n").unwrap();
-        assert_eq!(recipients, ["a@b", "c@d", "e@f"]);
+        let (text, recipients) = built("To: a@b\nBcc: x@y,\n e@f\nX-Dog: rex\n\n.\nFrom\n").unwrap();
+        assert_eq!(recipients, ["a@b", "x@y", "e@f"]);
         assert!(text.starts_with("To: a@b\nX-Dog: rex\nFrom: Fido <fido@dog.example>\nDate: "), "{text}");
-        assert!(text.ends_with("@dog.example>\n\n.\nFrom\n") && !text.contains("c@d"), "{text}");
+        assert!(text.ends_with("@dog.example>\n\n.\nFrom\n") && !text.contains("x@y"), "{text}");
         let (text, _) = built("To: é <a@b>\nSubject: é\n\né").unwrap();
         assert!(text.is_ascii() && text.ends_with("quoted-printable\n\n=C3=A9\n"), "{text}");
         for (text, why) in [
