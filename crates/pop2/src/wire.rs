@@ -8,7 +8,11 @@
 //! [`length`], [`Counter`] and [`Encoder`] agree to the octet for any message, however it is split. [`Decoder`] is the
 //! way back.
 
+mod block;
+
 use memchr::{memchr, memchr_iter};
+
+use block::BLOCK;
 
 const EMPTY: &[u8] = b"\r\n";
 
@@ -35,9 +39,12 @@ pub struct Counter {
 impl Counter {
     /// Counts the next piece of the stored message.
     pub fn count(&mut self, stored: &[u8]) {
-        let bare = memchr_iter(b'\n', stored).filter(|&at| !follows_cr(stored, at, self.after_cr)).count();
-        self.octets += (stored.len() + bare) as u64;
-        self.after_cr = ends_in_cr(stored, self.after_cr);
+        let (blocks, rest) = stored.as_chunks::<BLOCK>();
+        let bare = block::bare_line_feeds(blocks, self.after_cr);
+        let after_cr = ends_in_cr(blocks.as_flattened(), self.after_cr);
+        let more = memchr_iter(b'\n', rest).filter(|&at| !follows_cr(rest, at, after_cr)).count();
+        self.octets += bare + (stored.len() + more) as u64;
+        self.after_cr = ends_in_cr(rest, after_cr);
     }
 
     /// The length on the wire, in octets, of what was counted, if nothing follows.
@@ -66,16 +73,17 @@ impl Encoder {
     /// Appends the wire form of the next piece of the stored message to `wire`: at most twice its octets.
     pub fn encode(&mut self, stored: &[u8], wire: &mut Vec<u8>) {
         self.begun |= !stored.is_empty();
+        let (rest, after_cr) = block::encode(stored, self.after_cr, wire);
         let mut done = 0;
-        for at in memchr_iter(b'\n', stored) {
-            if !follows_cr(stored, at, self.after_cr) {
-                wire.extend_from_slice(stored.get(done..at).unwrap_or_default());
+        for at in memchr_iter(b'\n', rest) {
+            if !follows_cr(rest, at, after_cr) {
+                wire.extend_from_slice(rest.get(done..at).unwrap_or_default());
                 wire.push(b'\r');
                 done = at;
             }
         }
-        wire.extend_from_slice(stored.get(done..).unwrap_or_default());
-        self.after_cr = ends_in_cr(stored, self.after_cr);
+        wire.extend_from_slice(rest.get(done..).unwrap_or_default());
+        self.after_cr = ends_in_cr(rest, after_cr);
     }
 
     /// Appends what a message without octets needs.
@@ -167,6 +175,18 @@ mod tests {
 
     use super::*;
 
+    /// As it is defined, octet by octet.
+    fn defined(stored: &[u8]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        for &octet in stored {
+            if octet == b'\n' && wire.last() != Some(&b'\r') {
+                wire.push(b'\r');
+            }
+            wire.push(octet);
+        }
+        if wire.is_empty() { EMPTY.to_vec() } else { wire }
+    }
+
     fn encoded<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
         let (mut encoder, mut wire) = (Encoder::default(), Vec::new());
         pieces.into_iter().for_each(|piece| encoder.encode(piece, &mut wire));
@@ -212,6 +232,20 @@ mod tests {
     }
 
     #[test]
+    fn long_messages_are_converted_as_short_ones() {
+        for line in
+            ["\n", "\r\n", "x\n", "\r\r\n\n", &"bone ".repeat(12), &("woof ".repeat(13) + "\n"), "1\r"]
+        {
+            for octets in [63, 64, 127, 128, 129, 4095, 4096, 5000, 20_000] {
+                let stored: Vec<u8> = line.bytes().cycle().take(octets).collect();
+                let wire = encoded([&*stored]);
+                assert!(wire == defined(&stored), "{line:?} to {octets}");
+                assert_eq!(length(&stored), wire.len() as u64);
+            }
+        }
+    }
+
+    #[test]
     fn decision_20_no_octets_are_one_empty_line() {
         assert_eq!(encoded([]), b"\r\n");
         assert_eq!(encoded([&b""[..], b""]), b"\r\n");
@@ -222,11 +256,12 @@ mod tests {
         #[test]
         fn length_and_conversion_agree_for_any_message_split_anywhere(
             pieces in prop::collection::vec(
-                prop::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), any::<u8>()], 0..40), 0..12),
+                prop::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), any::<u8>()], 0..400), 0..12),
         ) {
             let whole = pieces.concat();
             let wire = encoded(pieces.iter().map(Vec::as_slice));
             prop_assert_eq!(&wire, &encoded([whole.as_slice()]));
+            prop_assert_eq!(&wire, &defined(&whole));
             prop_assert_eq!(wire.len() as u64, length(&whole));
 
             let stored = decoded([wire.as_slice()]);
