@@ -35,7 +35,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use ratatui::crossterm::event::{self as input, Event as Input};
+use ratatui::crossterm::event::Event as Input;
 
 pub use draw::draw;
 pub use event::{Effect, Event};
@@ -107,8 +107,10 @@ fn wait(model: &mut Model, rest: Duration, wanted: &mut Vec<Effect>) -> Result<(
     if !terminal::is_there(rest) {
         wanted.push(Effect::Quit);
     }
-    while wanted.is_empty() && input::poll(Duration::ZERO).map_err(failure)? {
-        let event = match input::read().map_err(failure)? {
+    while wanted.is_empty()
+        && let Some(input) = terminal::next_input().map_err(failure)?
+    {
+        let event = match input {
             Input::Key(key) => Event::Key(key),
             Input::Mouse(mouse) => Event::Mouse(mouse),
             Input::Resize(width, height) => Event::Resize(width, height),

@@ -12,7 +12,7 @@ use ratatui::{
     backend::{Backend, ClearType, CrosstermBackend},
     crossterm::{
         cursor::Show,
-        event::{DisableMouseCapture, EnableMouseCapture},
+        event::{self as input, DisableMouseCapture, EnableMouseCapture, Event as Input},
         execute,
         terminal::{
             BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
@@ -139,6 +139,15 @@ pub fn is_there(patience: Duration) -> bool {
     let _ = poll(&mut terminal, time.as_ref());
     let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
     terminal.iter().all(|terminal| !terminal.revents().intersects(gone))
+}
+
+/// The next of what has come from the terminal; `None` where there is no more.
+///
+/// # Errors
+/// Where the terminal cannot be read.
+pub fn next_input() -> io::Result<Option<Input>> {
+    // With no time at all crossterm does not look at the terminal (its issue 839).
+    if input::poll(Duration::from_millis(1))? { input::read().map(Some) } else { Ok(None) }
 }
 
 /// Puts the terminal back, if it is taken. Where it is gone, nothing can be done.

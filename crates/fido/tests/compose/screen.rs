@@ -91,6 +91,17 @@ fn a_message_is_written_and_sent_and_the_terminal_is_as_before() {
 }
 
 #[test]
+fn a_long_text_that_comes_at_once_comes_whole() {
+    let Some(tmux) = Tmux::start() else { return };
+    let desk = Desk::new(nowhere(), "security = 'plain'");
+    tmux.press(&[&line(&desk, &["write", "--to", "rex@dog.example", "--subject", "Bone"], ""), "Enter"]);
+    tmux.wait("^X done");
+    // Not as a paste that says where it ends: some terminals know none.
+    tmux.run(&["send-keys", "-l", &("bone ".repeat(700) + "ends here")]);
+    tmux.wait("ends here");
+}
+
+#[test]
 fn a_text_outlives_a_killed_editor_and_is_gone_on_with() {
     let Some(tmux) = Tmux::start() else { return };
     let desk = Desk::new(nowhere(), "");

@@ -90,6 +90,20 @@ fn the_terminal_may_change_its_size() {
 }
 
 #[test]
+fn a_key_that_comes_with_a_change_of_size_is_heard() {
+    let Some(tmux) = Tmux::start() else { return };
+    let mail = maildir();
+    tmux.opens(mail.path(), "The bone");
+    for round in 0..60 {
+        for (columns, key, text) in [(100 + round, "?", "this help"), (80, "q", "The bone")] {
+            let columns = columns.to_string();
+            tmux.run(&["resize-window", "-x", &columns, "-y", "24", ";", "send-keys", key]);
+            tmux.wait(text);
+        }
+    }
+}
+
+#[test]
 fn a_key_costs_little_on_a_slow_line() {
     let Some(tmux) = Tmux::start() else { return };
     let mail = maildir();

@@ -24,7 +24,7 @@ use ratatui::{
     DefaultTerminal,
     backend::{Backend, ClearType},
     crossterm::{
-        event::{self as input, DisableBracketedPaste, EnableBracketedPaste},
+        event::{DisableBracketedPaste, EnableBracketedPaste},
         execute,
     },
 };
@@ -36,7 +36,10 @@ use super::{
 };
 use crate::{
     Exit, Failure,
-    reader::{look::Look, terminal::is_there},
+    reader::{
+        look::Look,
+        terminal::{is_there, next_input},
+    },
 };
 use draw::draw;
 use page::{Page, Wish};
@@ -89,8 +92,8 @@ fn write(
         if !is_there(TICK) {
             return Err(Failure::new(Exit::Interrupted, "the terminal was closed"));
         }
-        while input::poll(Duration::ZERO).map_err(failure)? {
-            match page.happens(&input::read().map_err(failure)?) {
+        while let Some(input) = next_input().map_err(failure)? {
+            match page.happens(&input) {
                 Wish::Nothing => {}
                 Wish::Leave => return Ok(()),
                 Wish::Keep => {
