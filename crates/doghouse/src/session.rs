@@ -1,6 +1,7 @@
 //! The story of one session: a stream, a server's machine, a house and an account's mail.
 
 mod patience;
+mod sending;
 
 use std::{io, num::NonZeroU32, time::Instant};
 
@@ -28,12 +29,6 @@ use crate::{
         metrics::{Fault, Hit, Work},
     },
 };
-
-/// How much is collected before it is written, in octets.
-const FULL: usize = 64 * 1024;
-
-/// What an idle session may keep of its output's memory, in octets.
-const KEPT: usize = 8 * 1024;
 
 /// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,22 +290,7 @@ where
         };
         self.trace();
         let begun = Instant::now();
-        let mut octets = message.octets();
-        loop {
-            let more = octets.next(self.server.output_mut()).await;
-            // Mail is nobody's to see but its owner's.
-            self.traced = self.server.output().len();
-            match more {
-                Ok(true) if self.server.output().len() < FULL => {}
-                Ok(true) => self.flush().await?,
-                Ok(false) => break,
-                Err(fault) => {
-                    self.seen.metrics().fault(Fault::Transfer);
-                    error!(session = self.id, user = ?self.user(), number, %fault, "broke off a message");
-                    return Err(End::Gone);
-                }
-            }
-        }
+        self.send(number, &message).await?;
         self.sent.messages += 1;
         self.sent.octets += message.length();
         self.seen.passed(message.length());
@@ -350,45 +330,6 @@ where
             error!(session = self.id, user = ?self.user(), %fault, "cannot delete a message");
         }
         released.kept
-    }
-
-    /// Writes all of the output. Each octet that the client takes gives it more time.
-    async fn flush(&mut self) -> Result<(), End> {
-        self.trace();
-        let mut done = 0;
-        loop {
-            let deadline = self.server.deadline().into();
-            let rest = self.server.output().get(done..).unwrap_or_default();
-            let is_all = rest.is_empty();
-            let write = async {
-                // What a stream of TLS has taken is not yet on its way.
-                if is_all { self.stream.flush().await.map(|()| 0) } else { self.stream.write(rest).await }
-            };
-            match self.patience.wait(deadline, write).await {
-                Waited::For(Ok(_)) if is_all => break,
-                Waited::For(Ok(0)) => return Err(End::Gone),
-                Waited::For(Ok(count)) => {
-                    done += count;
-                    self.untaken = None;
-                    self.server.progressed(Instant::now());
-                }
-                Waited::For(Err(error)) => return Err(self.broken(&error)),
-                Waited::Stopped(_) => return Err(End::Gone),
-                Waited::TooLong => {
-                    if self.still_takes_octets().await {
-                        continue;
-                    }
-                    self.seen.metrics().hit(Hit::Idle);
-                    info!(session = self.id, rip = %self.client, user = ?self.user(), "timed out: takes no octets");
-                    return Err(End::Gone);
-                }
-            }
-        }
-        let output = self.server.output_mut();
-        output.clear();
-        output.shrink_to(KEPT);
-        self.traced = 0;
-        Ok(())
     }
 
     /// Tells whoever traces this session what of the output they have not been told.

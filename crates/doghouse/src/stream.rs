@@ -25,6 +25,11 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
         None
     }
 
+    /// The socket, where what is written goes into it as it is: then files can be sent by the kernel.
+    fn bare(&self) -> Option<&TcpStream> {
+        None
+    }
+
     /// Whether it is known that nothing has come that was not read: then it may be closed as it is.
     fn is_drained(&self) -> bool {
         false
@@ -40,6 +45,10 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
         (**self).ends()
     }
 
+    fn bare(&self) -> Option<&TcpStream> {
+        (**self).bare()
+    }
+
     fn is_drained(&self) -> bool {
         (**self).is_drained()
     }
@@ -48,6 +57,10 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 impl<S: Stream> Stream for ProxiedStream<S> {
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         self.get_ref().ends()
+    }
+
+    fn bare(&self) -> Option<&TcpStream> {
+        self.get_ref().bare()
     }
 }
 
@@ -60,6 +73,10 @@ impl<S: Stream> Stream for TlsStream<S> {
 impl Stream for TcpStream {
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         Some((self.local_addr().ok()?, self.peer_addr().ok()?))
+    }
+
+    fn bare(&self) -> Option<&TcpStream> {
+        Some(self)
     }
 
     fn is_drained(&self) -> bool {

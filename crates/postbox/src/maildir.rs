@@ -27,13 +27,14 @@ mod delivery;
 mod doubt;
 mod kept;
 mod listing;
+mod origin;
 mod snapshot;
 mod tmp;
 
 use delivery::Draft;
-pub(crate) use doubt::Doubt;
 use doubt::Doubts;
 pub(crate) use kept::Kept;
+pub(crate) use origin::Origin;
 pub use snapshot::Snapshot;
 
 /// An account whose mail is in a Maildir.

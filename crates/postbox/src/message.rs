@@ -6,7 +6,7 @@ use bytes::Bytes;
 use pop2::wire;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{Error, maildir::Doubt, one_file::SEED};
+use crate::{Error, maildir::Origin, one_file::SEED};
 
 /// How much of a stored message is converted at a time, in octets.
 const PIECE: usize = 64 * 1024;
@@ -18,8 +18,8 @@ const PIECE: usize = 64 * 1024;
 pub struct Message {
     length: u64,
     body: Body,
-    /// For a length that a file name claims: told when it proves wrong.
-    doubt: Option<Doubt>,
+    /// Of a file whose length on the wire was not found by reading it now: told what sending it shows.
+    origin: Option<Origin>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Message {
     pub fn from_bytes(stored: Bytes) -> Self {
         let length = wire::length(&stored);
         match usize::try_from(length) {
-            Ok(same) if same == stored.len() => Self { length, body: Body::Memory(stored), doubt: None },
+            Ok(same) if same == stored.len() => Self { length, body: Body::Memory(stored), origin: None },
             other => Self::from_stored(&stored, other.unwrap_or_default()),
         }
     }
@@ -46,7 +46,7 @@ impl Message {
         let (mut encoder, mut wire) = (wire::Encoder::default(), Vec::with_capacity(expected));
         encoder.encode(stored, &mut wire);
         encoder.finish(&mut wire);
-        Self { length: wire.len() as u64, body: Body::Memory(wire.into()), doubt: None }
+        Self { length: wire.len() as u64, body: Body::Memory(wire.into()), origin: None }
     }
 
     /// A message that is the first `size` octets of a file. Its length on the wire is found by reading it.
@@ -57,19 +57,28 @@ impl Message {
             offset += buffer.len() as u64;
             buffer.clear();
         }
-        Ok(Self { length: counter.length(), body: Body::File { file: Arc::new(file), size }, doubt: None })
+        Ok(Self { length: counter.length(), body: Body::File { file: Arc::new(file), size }, origin: None })
     }
 
-    /// A message that is the first `size` octets of a file, and of which the length on the wire is claimed;
-    /// `doubt` is told where that claim proves wrong.
-    pub(crate) fn with_claimed_length(file: File, size: u64, length: u64, doubt: Doubt) -> Self {
-        Self { length, body: Body::File { file: Arc::new(file), size }, doubt: Some(doubt) }
+    /// A message that is the first `size` octets of a file, and of which the length on the wire is claimed or was
+    /// measured before; `origin` is told whether that proves true.
+    pub(crate) fn with_known_length(file: File, size: u64, length: u64, origin: Origin) -> Self {
+        Self { length, body: Body::File { file: Arc::new(file), size }, origin: Some(origin) }
     }
 
     /// Its length on the wire, in octets. Never 0.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The file that holds the wire form and nothing else, where all of it was read before and has not changed since.
+    /// Then [`length`](Self::length) octets of it from its beginning are the message, which nobody has to look at
+    /// again. Asked once more after they were sent, it tells whether they still were.
+    #[must_use]
+    pub fn wire_file(&self) -> Option<&File> {
+        let (Body::File { file, size }, Some(origin)) = (&self.body, &self.origin) else { return None };
+        (*size == self.length && origin.is_as_measured(file)).then_some(file)
     }
 
     /// Its octets in wire form, from the first on, however often it is asked for.
@@ -199,13 +208,16 @@ impl Octets<'_> {
             wire.truncate(start);
             return Err(self.broken_promise());
         }
+        if !more && let Some(origin) = &self.message.origin {
+            origin.confirm(file, promised);
+        }
         Ok(more || wire.len() > start)
     }
 
     fn broken_promise(&self) -> Error {
         let (promised, found) = (self.message.length, self.produced);
-        let place = match &self.message.doubt {
-            Some(doubt) => doubt.raise(),
+        let place = match &self.message.origin {
+            Some(origin) => origin.doubt(),
             None => "an open message".to_owned(),
         };
         Error::Changed { place, promised, found }

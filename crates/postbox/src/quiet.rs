@@ -26,3 +26,26 @@ pub fn is_quiet((modified, changed): (Duration, Duration)) -> bool {
     let granule = if changed.subsec_nanos() == 0 { COARSE_GRANULE } else { GRANULE };
     changed.max(modified) + granule < now
 }
+
+/// A file or folder at a moment. Once it is quiet, the same state means the same content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct State {
+    device: u64,
+    inode: u64,
+    size: i64,
+    times: (Duration, Duration),
+}
+
+impl State {
+    /// As the system tells it.
+    #[must_use]
+    pub fn of(status: &Stat) -> Self {
+        Self { device: status.st_dev, inode: status.st_ino, size: status.st_size, times: times(status) }
+    }
+
+    /// Whether a change from now on would show.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        is_quiet(self.times)
+    }
+}

@@ -422,3 +422,37 @@ async fn an_error_names_the_place_and_the_remedy() {
         Maildir::new("/proc/no-such-place/x").deliver(&FolderName::inbox(), &b"x"[..]).await.unwrap_err();
     assert!(error.to_string().starts_with("cannot make /proc/no-such-place: "), "{error}");
 }
+
+/// Only of what was read from its first octet to its last, and has not changed since, the file may be sent unseen.
+#[tokio::test]
+async fn a_file_is_taken_for_the_wire_form_once_it_was_read_and_while_it_stays_as_it_was() {
+    let wire = b"woof, woof, woof, woof, woof, woof\r\n".repeat(3000);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cur").join(format!("1.x,S={0},W={0}:2,", wire.len()));
+    fs::create_dir(folder.path().join("cur")).unwrap();
+    fs::write(&path, &wire).unwrap();
+    let quiet = || std::thread::sleep(Duration::from_millis(300));
+    let maildir = Maildir::new(folder.path());
+    let open = async || {
+        let mut mailbox = maildir.select(&FolderName::inbox()).await.unwrap();
+        mailbox.message(number(1)).await.unwrap().unwrap()
+    };
+    quiet();
+    let claimed = open().await;
+    assert!(claimed.wire_file().is_none(), "the name alone says so");
+    let (mut octets, mut sent) = (claimed.octets(), Vec::new());
+    octets.next(&mut sent).await.unwrap();
+    assert!(open().await.wire_file().is_none(), "half of it was read");
+    while octets.next(&mut sent).await.unwrap() {}
+    assert!(sent == wire);
+    let read = open().await;
+    assert!(read.wire_file().is_some());
+    // As long as before, but no longer in wire form.
+    fs::write(&path, [&wire[..wire.len() - 2], b"x\n"].concat()).unwrap();
+    assert!(read.wire_file().is_none() && open().await.wire_file().is_none(), "it has changed");
+    quiet();
+    let changed = open().await;
+    let mut octets = changed.octets();
+    while octets.next(&mut sent).await.is_ok_and(|more| more) {}
+    assert!(open().await.wire_file().is_none(), "its name lies");
+}

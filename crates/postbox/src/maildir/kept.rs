@@ -6,11 +6,10 @@ use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Stat},
+    fs::{AtFlags, FileType},
     io::Errno,
 };
 
@@ -19,7 +18,7 @@ use super::{
     listing::{Listing, Part},
     open_part, tmp,
 };
-use crate::{Error, error::failed, quiet};
+use crate::{Error, error::failed, quiet::State};
 
 /// What all kept listings may take together, in octets; beyond it they are forgotten together.
 const MOST: usize = 64 * 1024 * 1024;
@@ -31,7 +30,7 @@ const MOST_LENGTHS: usize = 200_000;
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     /// The names that are not believed.
-    pub(super) doubts: Arc<Doubts>,
+    pub(super) doubts: Doubts,
     listings: Mutex<Listings>,
     lengths: Mutex<HashMap<State, u64>>,
 }
@@ -42,31 +41,6 @@ struct Listings {
     kept: HashMap<PathBuf, (Stamp, Arc<Listing>)>,
     /// What they take together, in octets.
     weight: usize,
-}
-
-/// A file or folder at a moment. Once it is quiet, the same state means the same content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct State {
-    device: u64,
-    inode: u64,
-    size: i64,
-    times: (Duration, Duration),
-}
-
-impl State {
-    pub(super) fn of(status: &Stat) -> Self {
-        Self {
-            device: status.st_dev,
-            inode: status.st_ino,
-            size: status.st_size,
-            times: quiet::times(status),
-        }
-    }
-
-    /// Whether a change from now on would show.
-    pub(super) fn is_quiet(&self) -> bool {
-        quiet::is_quiet(self.times)
-    }
 }
 
 /// `new` and `cur` at a moment.
@@ -160,7 +134,7 @@ mod tests {
     use std::{
         ffi::OsStr,
         fs::{self, File},
-        time::{Instant, SystemTime},
+        time::{Duration, Instant, SystemTime},
     };
 
     use super::*;

@@ -16,8 +16,7 @@ use rustix::{
 };
 
 use super::{
-    Doubt, Kept,
-    kept::State,
+    Kept, Origin,
     listing::{Listing, Part},
     open_part,
 };
@@ -28,6 +27,7 @@ use crate::{
     error::failed,
     name::{self, Claim},
     place::{self, Place},
+    quiet::State,
 };
 
 /// Up to this size, in octets, a file is read at once, where we are: that takes less than asking the system for its
@@ -188,12 +188,13 @@ impl Mailbox for Snapshot {
         };
         let size = u64::try_from(status.st_size).unwrap_or_default();
         let state = State::of(&status);
-        let claimed = Claim::of(&name).and_then(|claim| claim.wire_length(size));
-        if let Some(length) = claimed.or_else(|| self.kept.length(&state))
+        let claimed = || Claim::of(&name).and_then(|claim| claim.wire_length(size));
+        let measured = self.kept.length(&state);
+        if let Some(length) = measured.or_else(claimed)
             && !self.kept.doubts.about(&name)
         {
-            let doubt = Doubt::new(Arc::clone(&self.kept.doubts), &name);
-            return Ok(Some(Message::with_claimed_length(file, size, length, doubt)));
+            let origin = Origin::new(Arc::clone(&self.kept), &name, state, measured.is_some());
+            return Ok(Some(Message::with_known_length(file, size, length, origin)));
         }
         let was_quiet = state.is_quiet();
         let place = self.place.join(OsStr::from_bytes(&name));
