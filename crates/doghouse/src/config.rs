@@ -7,14 +7,11 @@ use std::{
     time::Duration,
 };
 
-use postbox::Location;
+use postbox::{Location, Quota};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::{
-    logging::{Format, filter},
-    quota::Quota,
-};
+use crate::logging::{Format, filter};
 
 mod delivery;
 mod endpoint;

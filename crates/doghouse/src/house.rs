@@ -3,7 +3,7 @@
 use std::{future::Future, io::ErrorKind};
 
 use pop2::Login;
-use postbox::{Error, FolderName, Postbox, Store, USER, chain::Chain};
+use postbox::{Error, FolderName, Postbox, Store, Terms, USER, chain::Chain};
 use tokio::{io::AsyncRead, time::Instant};
 
 use crate::{
@@ -11,7 +11,6 @@ use crate::{
     config::{Config, Listener},
     guard::{Counted, Guard, Patience},
     peer::Peer,
-    quota::Undelivered,
     recipients::{Aliases, AliasesError, Recipients, Target, Unknown},
     smtp::reply::Reply,
 };
@@ -153,7 +152,8 @@ impl Doghouse {
         let may_make = !target.by_stranger || self.config.delivery.make_folders;
         let is_there = may_make || postbox.folders().await?.contains(&target.folder);
         let folder = if is_there { &target.folder } else { &inbox };
-        self.config.quota.deliver(&postbox, folder, message).await
+        let terms = Terms { quota: self.config.quota, id: None };
+        Ok(postbox.deliver_within(folder, message, terms).await?)
     }
 
     /// The users.
@@ -166,6 +166,23 @@ impl Doghouse {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+}
+
+/// Why a message was not delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum Undelivered {
+    /// There is no mailbox to put it in.
+    #[error(transparent)]
+    Nowhere(#[from] NoMail),
+    /// The mailbox does not take it.
+    #[error(transparent)]
+    Refused(#[from] postbox::Undelivered),
+}
+
+impl From<Error> for Undelivered {
+    fn from(error: Error) -> Self {
+        Self::Refused(error.into())
     }
 }
 
@@ -222,7 +239,7 @@ impl PostOffice for Doghouse {
         })?;
         for target in &targets {
             let room = match self.postbox(&target.user) {
-                Ok(postbox) => self.config.quota.room(&postbox, size).await,
+                Ok(postbox) => self.config.quota.room(&postbox, size).await.map_err(Undelivered::from),
                 Err(nowhere) => Err(nowhere.into()),
             };
             room.map_err(|undelivered| explain(target, &undelivered))?;
@@ -245,12 +262,12 @@ fn explain(target: &Target, undelivered: &Undelivered) -> Reply {
             tracing::error!(?user, "it is not known where an account's mail is; see doghouse check");
             Reply::new(451, "4.3.5", "the message cannot be delivered now; try again later")
         }
-        Undelivered::Full => {
+        Undelivered::Refused(postbox::Undelivered::Full) => {
             tracing::warn!(?user, "mailbox full");
             Reply::new(452, "4.2.2", undelivered)
         }
-        Undelivered::TooLarge(_) => Reply::new(552, "5.2.3", undelivered),
-        Undelivered::Store(error) => {
+        Undelivered::Refused(postbox::Undelivered::TooLarge(_)) => Reply::new(552, "5.2.3", undelivered),
+        Undelivered::Refused(postbox::Undelivered::Store(error)) => {
             // Whatever is wrong here is the operator's to mend: nothing goes back to its sender for it.
             tracing::error!(?user, %folder, %error, "cannot deliver");
             match error {

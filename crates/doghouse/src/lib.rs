@@ -5,7 +5,7 @@
 //!   [`peer`] tells. [`house`]: what joins the two to accounts and mail.
 //! - [`sandbox`]: what the process may still do once it serves.
 //! - [`guard`]: how many there are, and how quickly passwords can be guessed.
-//! - [`smtp`]: mail coming in by SMTP and LMTP. [`recipients`]: whose it is. [`quota`]: how much of it.
+//! - [`smtp`]: mail coming in by SMTP and LMTP. [`recipients`]: whose it is.
 //! - [`watch`]: what the operator sees of the server at work.
 //! - [`transfer`]: mail from one store to another.
 //! - [`cli`], [`commands`], [`exit`], [`logging`]: the program.
@@ -22,7 +22,6 @@ pub mod house;
 pub mod logging;
 pub mod peer;
 pub mod phase;
-pub mod quota;
 pub mod recipients;
 pub mod sandbox;
 pub mod session;

@@ -5,7 +5,10 @@ use std::num::NonZeroU32;
 
 use tokio::io::AsyncRead;
 
-use crate::{Error, FolderName, Mailbox, Marks, Message, Postbox, Released, folder::with_inbox};
+use crate::{
+    Error, FolderName, Mailbox, Marks, Message, Postbox, Quota, Released, Terms, Undelivered, Usage,
+    folder::with_inbox,
+};
 
 /// Postboxes one behind the other: numbering runs through, deletions go to where each message came from, and
 /// what is delivered goes to the first.
@@ -48,6 +51,30 @@ impl<P: Postbox> Postbox for Chain<P> {
         message: R,
     ) -> Result<(), Error> {
         self.first.deliver(folder, message).await
+    }
+
+    async fn usage(&self) -> Result<Usage, Error> {
+        let mut usage = self.first.usage().await?;
+        for postbox in &self.rest {
+            let more = postbox.usage().await?;
+            usage.octets += more.octets;
+            usage.messages += more.messages;
+        }
+        Ok(usage)
+    }
+
+    async fn deliver_within<R: AsyncRead + Unpin + Send>(
+        &self,
+        folder: &FolderName,
+        message: R,
+        mut terms: Terms<'_>,
+    ) -> Result<(), Undelivered> {
+        if terms.quota != Quota::default() {
+            for postbox in &self.rest {
+                terms.quota = terms.quota.beside(postbox.usage().await?);
+            }
+        }
+        self.first.deliver_within(folder, message, terms).await
     }
 }
 

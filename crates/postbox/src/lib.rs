@@ -37,6 +37,7 @@ pub mod name;
 pub mod one_file;
 mod place;
 pub mod quiet;
+mod quota;
 mod spool;
 mod store;
 mod strange;
@@ -45,6 +46,7 @@ pub use error::Error;
 pub use folder::{FolderName, FolderNameError};
 pub use location::{HOME, Location, LocationError, USER};
 pub use message::{Digest, Message, Octets};
+pub use quota::{Quota, Terms, Undelivered, Usage};
 pub use store::{Selected, Store};
 
 /// Finds out what a process can no longer that has shut itself off from others; to be called before that, where it
@@ -75,6 +77,24 @@ pub trait Postbox: Send + Sync {
         folder: &FolderName,
         message: R,
     ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// How much mail there is in all folders together.
+    fn usage(&self) -> impl Future<Output = Result<Usage, Error>> + Send {
+        async { quota::usage(self).await }
+    }
+
+    /// Delivers a message on terms, as [`deliver`](Self::deliver) does otherwise.
+    fn deliver_within<R: AsyncRead + Unpin + Send>(
+        &self,
+        folder: &FolderName,
+        message: R,
+        terms: Terms<'_>,
+    ) -> impl Future<Output = Result<(), Undelivered>> + Send
+    where
+        Self: Sized,
+    {
+        async move { quota::deliver(self, folder, message, terms.quota).await }
+    }
 }
 
 /// One selected folder. Others may select it at the same time, and deliver into it, and delete from it: its

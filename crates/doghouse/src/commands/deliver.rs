@@ -3,15 +3,14 @@
 //! Whatever is not the recipient's fault is temporary, also a wrong configuration: a message must not be
 //! returned to its sender because somebody mistyped a path.
 
-use postbox::FolderName;
+use postbox::{FolderName, Undelivered as Refused};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
     cli::Deliver,
     config::Config,
     exit::{self, Failure, OrExit},
-    house::{self, Doghouse, NoMail},
-    quota::Undelivered,
+    house::{self, Doghouse, NoMail, Undelivered},
     recipients::Target,
 };
 
@@ -55,10 +54,9 @@ async fn deliver(
         let code = match undelivered {
             Undelivered::Nowhere(NoMail::Nobody) => exit::NO_USER,
             // The one thing that no time and no operator is to change.
-            Undelivered::TooLarge(_) => exit::UNAVAILABLE,
-            Undelivered::Nowhere(NoMail::NoPlace) | Undelivered::Full | Undelivered::Store(_) => {
-                exit::TEMPORARY
-            }
+            Undelivered::Refused(Refused::TooLarge(_)) => exit::UNAVAILABLE,
+            Undelivered::Nowhere(NoMail::NoPlace)
+            | Undelivered::Refused(Refused::Full | Refused::Store(_)) => exit::TEMPORARY,
         };
         Failure::new(code, undelivered)
     })

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Endpoint, Fault, is_host};
-use crate::quota::Quota;
+use postbox::Quota;
 
 /// The largest message and the most recipients that may be configured.
 const MOST_OCTETS: u64 = 1 << 40;

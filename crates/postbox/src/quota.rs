@@ -1,4 +1,4 @@
-//! How much mail an account may have.
+//! How much mail an account may have, and what else a delivery is bound to.
 
 use std::{
     io::ErrorKind,
@@ -6,9 +6,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use crate::house::NoMail;
-use postbox::{Error, FolderName, Mailbox, Postbox};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+use crate::{Error, FolderName, Mailbox, Postbox};
 
 /// What all folders of an account may hold together; `None` is as much as the disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,12 +19,28 @@ pub struct Quota {
     pub messages: Option<u64>,
 }
 
+/// What all folders of an account hold together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Octets, as they are stored.
+    pub octets: u64,
+    /// Messages.
+    pub messages: u64,
+}
+
+/// What a delivery is bound to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms<'a> {
+    /// How much mail there may be afterwards.
+    pub quota: Quota,
+    /// What a sender that tries again gives again, such as its queue's name for the message. A store that keeps account
+    /// of deliveries delivers the same octets with the same name once into each folder; others pay it no heed.
+    pub id: Option<&'a str>,
+}
+
 /// Why a message was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum Undelivered {
-    /// There is no mailbox to put it in.
-    #[error(transparent)]
-    Nowhere(#[from] NoMail),
     /// Some mail has to go first.
     #[error("the mailbox is full; try again when its owner has fetched and deleted some mail")]
     Full,
@@ -45,39 +61,54 @@ impl Quota {
         if *self == Self::default() {
             return Ok(u64::MAX);
         }
-        let (mut messages, mut octets) = (0, 0);
-        for folder in postbox.folders().await? {
-            let mut mailbox = postbox.select(&folder).await?;
-            messages += u64::from(mailbox.count());
-            octets += mailbox.size().await?;
-        }
+        let Usage { octets, messages } = postbox.usage().await?;
         let room = self.octets.unwrap_or(u64::MAX).saturating_sub(octets);
         let is_full = self.messages.is_some_and(|most| messages >= most) || room == 0 || size > room;
         if is_full { Err(Undelivered::Full) } else { Ok(room) }
     }
 
-    /// Delivers a message that fits. Messages that come at the same time may go over the limit together.
-    pub async fn deliver(
-        &self,
-        postbox: &impl Postbox,
-        folder: &FolderName,
-        message: impl AsyncRead + Unpin + Send,
-    ) -> Result<(), Undelivered> {
-        let room = self.room(postbox, 0).await?;
-        let mut message = Fitting { message, room, too_long: false };
-        match postbox.deliver(folder, &mut message).await {
-            Err(Error::Source(_)) if message.too_long => {
-                // Whether it would ever fit shows at its end.
-                let Some(octets) = self.octets else { return Err(Undelivered::Full) };
-                let read = room.saturating_add(1);
-                let most = octets.saturating_sub(room);
-                let mut rest = message.message.take(most);
-                let more = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await.map_err(Error::Source)?;
-                let fits = read.saturating_add(more) <= octets;
-                Err(if fits { Undelivered::Full } else { Undelivered::TooLarge(octets) })
-            }
-            delivered => Ok(delivered?),
+    /// What is left of it beside mail that is elsewhere.
+    pub(crate) fn beside(self, elsewhere: Usage) -> Self {
+        Self {
+            octets: self.octets.map(|most| most.saturating_sub(elsewhere.octets)),
+            messages: self.messages.map(|most| most.saturating_sub(elsewhere.messages)),
         }
+    }
+}
+
+/// What an account's folders hold, found by looking at each.
+pub(crate) async fn usage(postbox: &(impl Postbox + ?Sized)) -> Result<Usage, Error> {
+    let mut usage = Usage::default();
+    for folder in postbox.folders().await? {
+        let mut mailbox = postbox.select(&folder).await?;
+        usage.messages += u64::from(mailbox.count());
+        usage.octets += mailbox.size().await?;
+    }
+    Ok(usage)
+}
+
+/// Delivers a message that fits into a store that keeps no account itself. Messages that come at the same time may go
+/// over the limit together.
+pub(crate) async fn deliver(
+    postbox: &impl Postbox,
+    folder: &FolderName,
+    message: impl AsyncRead + Unpin + Send,
+    quota: Quota,
+) -> Result<(), Undelivered> {
+    let room = quota.room(postbox, 0).await?;
+    let mut message = Fitting { message, room, too_long: false };
+    match postbox.deliver(folder, &mut message).await {
+        Err(Error::Source(_)) if message.too_long => {
+            // Whether it would ever fit shows at its end.
+            let Some(octets) = quota.octets else { return Err(Undelivered::Full) };
+            let read = room.saturating_add(1);
+            let most = octets.saturating_sub(room);
+            let mut rest = message.message.take(most);
+            let more = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await.map_err(Error::Source)?;
+            let fits = read.saturating_add(more) <= octets;
+            Err(if fits { Undelivered::Full } else { Undelivered::TooLarge(octets) })
+        }
+        delivered => Ok(delivered?),
     }
 }
 
@@ -112,17 +143,17 @@ impl<R: AsyncRead + Unpin> AsyncRead for Fitting<R> {
 
 #[cfg(test)]
 mod tests {
-    use postbox::{Marks, memory::Memory};
-
     use super::*;
+    use crate::{Marks, memory::Memory};
 
     async fn deliver(quota: Quota, postbox: &Memory, size: usize) -> &'static str {
         let message = vec![b'x'; size];
-        match quota.deliver(postbox, &FolderName::inbox(), message.as_slice()).await {
+        let terms = Terms { quota, id: None };
+        match postbox.deliver_within(&FolderName::inbox(), message.as_slice(), terms).await {
             Ok(()) => "delivered",
             Err(Undelivered::Full) => "full",
             Err(Undelivered::TooLarge(_)) => "too large",
-            Err(Undelivered::Store(_) | Undelivered::Nowhere(_)) => "fault",
+            Err(Undelivered::Store(_)) => "fault",
         }
     }
 
@@ -130,7 +161,8 @@ mod tests {
     async fn octets_of_all_folders_count_and_a_message_that_can_never_fit_is_told_from_others() {
         let (quota, postbox) = (Quota { octets: Some(100), messages: None }, Memory::default());
         let folder = FolderName::parse("lists").unwrap();
-        assert!(quota.deliver(&postbox, &folder, &[b'x'; 40][..]).await.is_ok());
+        let terms = Terms { quota, id: None };
+        assert!(postbox.deliver_within(&folder, &[b'x'; 40][..], terms).await.is_ok());
         for (size, expected) in [
             (61, "full"),
             (100, "full"),
