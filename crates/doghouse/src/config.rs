@@ -7,18 +7,20 @@ use std::{
     time::Duration,
 };
 
-use postbox::{Location, Quota};
+use postbox::{Location, Quota, postgres::Database};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::logging::{Format, filter};
 
+mod database;
 mod delivery;
 mod endpoint;
 mod error;
 mod limits;
 mod listener;
 
+use database::RawDatabase;
 pub use delivery::Delivery;
 use delivery::{RawDelivery, RawLmtp, RawQuota, RawSmtp};
 pub use endpoint::Endpoint;
@@ -46,6 +48,8 @@ pub struct Config {
     pub folder: PathBuf,
     /// Where to listen, at least one.
     pub listeners: Vec<Listener>,
+    /// The database of several servers, where there is one.
+    pub database: Option<Database>,
     /// The users and their passwords.
     pub passwd_file: PathBuf,
     /// The passwords of their devices; it need not be there.
@@ -95,6 +99,7 @@ struct Raw {
     user: Option<String>,
     sandbox: Sandbox,
     listener: Vec<Spanned<RawListener>>,
+    database: Option<RawDatabase>,
     accounts: RawAccounts,
     mail: RawMail,
     smtp: Vec<RawSmtp>,
@@ -203,9 +208,21 @@ impl Config {
             }
             Some(list) => list.into_inner(),
         };
+        let database = raw.database.map(|raw| raw.check(folder)).transpose();
+        let database = database.map_err(|(at, what)| refuse(at, what))?;
         let location = |text: Spanned<String>| {
-            Location::parse(text.get_ref(), folder)
-                .map_err(|error| refuse(text.span().start, error.to_string()))
+            let at = text.span().start;
+            let location = match (text.get_ref().strip_prefix("postgres:"), &database) {
+                (None, _) => Location::parse(text.get_ref(), folder),
+                (Some(owner), Some(database)) => Location::in_database(database.clone(), owner),
+                (Some(_), None) => {
+                    return Err(refuse(
+                        at,
+                        "a place in PostgreSQL needs [database], which says where that is".to_owned(),
+                    ));
+                }
+            };
+            location.map_err(|error| refuse(at, error.to_string()))
         };
         let mail = mail.into_iter().map(location).collect::<Result<_, _>>()?;
         let folders = raw.mail.folders.into_iter().map(|(name, text)| Ok((name, location(text)?)));
@@ -249,6 +266,7 @@ impl Config {
             sandbox: raw.sandbox.0,
             folder: folder.to_owned(),
             listeners,
+            database,
             passwd_file: folder.join(raw.accounts.passwd_file),
             devices_file: folder.join(raw.accounts.devices_file),
             last_use_file: folder.join(raw.accounts.last_use_file),
@@ -438,11 +456,11 @@ mod tests {
             ("[mial]\n", ":1:2: unknown key \"mial\"; did you mean \"mail\"?"),
             (
                 "'a`b\tc' = 1",
-                ":1:1: unknown key \"a`b\\tc\"; there are hostname, user, sandbox, listener, accounts, mail, smtp, lmtp, delivery, quota, limits, log, metrics, admin",
+                ":1:1: unknown key \"a`b\\tc\"; there are hostname, user, sandbox, listener, database, accounts, mail, smtp, lmtp, delivery, quota, limits, log, metrics, admin",
             ),
             (
                 "woof = 1",
-                ":1:1: unknown key \"woof\"; there are hostname, user, sandbox, listener, accounts, mail, smtp, lmtp, delivery, quota, limits, log, metrics, admin",
+                ":1:1: unknown key \"woof\"; there are hostname, user, sandbox, listener, database, accounts, mail, smtp, lmtp, delivery, quota, limits, log, metrics, admin",
             ),
             ("\nhostname = 'dog house'", ":2:12: hostname is letters"),
             (
@@ -477,6 +495,32 @@ mod tests {
             ("[log]\nlevel = 'woof'", ":2:9: log.level is error, warn"),
             ("[log]\nformat = 'xml'", ":2:10: unknown variant `xml`"),
             ("[admin]\nsocket = 'x'\nmode = 'rw'", ":3:8: mode is written in octal"),
+            ("[mail]\ndefault = ['postgres:{user}']", ":2:12: a place in PostgreSQL needs [database]"),
+            ("[database]\n", ":1:1: missing field `connect`"),
+            (
+                "[database]\nconnect = 'host=/run'\nobjects = '/srv'",
+                ":3:11: write where large messages are: \"s3://bucket/prefix\"",
+            ),
+            (
+                "[database]\nconnect = 'hast=/run'\nobjects = 'file:x'",
+                ":2:11: cannot read how to connect to the database: invalid connection string",
+            ),
+            (
+                "[database]\nconnect = 'dbname=x'\nobjects = 'file:x'",
+                ":2:11: cannot read how to connect to the database: it names no host",
+            ),
+            (
+                "[database]\nconnect = 'host=x'\nobjects = 'file:x'\n[mail]\ndefault = ['postgres:mail']",
+                ":5:12: \"mail\" names the same place for every account",
+            ),
+            (
+                "[database]\nconnect = 'host=x'\nobjects = 's3://x'\n[database.s3]\naccess_key = 'x'",
+                ":4:1: write both access_key and secret_key_file",
+            ),
+            (
+                "[database]\nconnect = 'host=x'\nobjects = 'file:x'\nquery_seconds = 0",
+                ":4:17: a time in database is from 1 to 3600 seconds",
+            ),
             ("hostname = ", ":1:12: "),
         ] {
             let error = refused(text);

@@ -57,6 +57,16 @@ pub enum Error {
         /// The octets that there were when it showed; there may be more.
         found: u64,
     },
+    /// A database or an object store did not do what it was asked.
+    #[error("cannot {action} in {place}: {cause}{}", remote_remedy(cause.as_ref()))]
+    Remote {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Where.
+        place: String,
+        /// What it said.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The message to be delivered could not be read.
     #[error("cannot read the message that is to be delivered: {0}")]
     Source(io::Error),
@@ -68,6 +78,63 @@ impl Error {
     pub fn is_temporary(&self) -> bool {
         !matches!(self, Self::Strange { .. } | Self::Damaged { .. } | Self::Reserved { .. })
     }
+}
+
+/// An error with what its causes say, which libraries leave for others to ask.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+pub(crate) struct Remote<E>(pub(crate) E);
+
+#[cfg(feature = "postgres")]
+impl<E: std::error::Error> std::fmt::Display for Remote<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            let more = error.to_string();
+            // Some say themselves what their cause says.
+            if !said.contains(&more) {
+                write!(f, ": {more}")?;
+            }
+            (said, cause) = (more, error.source());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<E: std::error::Error> std::error::Error for Remote<E> {}
+
+#[cfg(feature = "postgres")]
+impl Error {
+    /// Whether the same may go well a moment later.
+    pub(crate) fn may_pass(&self) -> bool {
+        let Self::Remote { cause, .. } = self else { return false };
+        let code = sql_state(cause.as_ref());
+        // Syntax and missing tables, rights, constraints and data (appendix A of PostgreSQL's manual).
+        !code.is_some_and(|code| ["22", "23", "28", "3D", "42"].iter().any(|class| code.starts_with(class)))
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn sql_state<'a>(cause: &'a (dyn std::error::Error + Send + Sync + 'static)) -> Option<&'a str> {
+    let error = cause.downcast_ref::<Remote<tokio_postgres::Error>>()?;
+    error.0.code().map(tokio_postgres::error::SqlState::code)
+}
+
+#[cfg(feature = "postgres")]
+fn remote_remedy(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> &'static str {
+    match sql_state(cause) {
+        // A table, or a column of one.
+        Some("42P01" | "42703") => ": run doghouse store migrate",
+        _ => "",
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+fn remote_remedy(_: &(dyn std::error::Error + Send + Sync + 'static)) -> &'static str {
+    ""
 }
 
 /// An error of the system at a place.

@@ -4,6 +4,7 @@
 //!   their numbers until it is released. [`Message`] is one of them, held open.
 //! - [`maildir`], [`one_file`] ([`mbox`] and MTX), [`mh`] and [`memory`] are stores; [`chain`] is several in order,
 //!   taken for one.
+//! - `postgres` (a feature) is for mail of many machines.
 //! - [`disk`], [`name`] and [`quiet`] are what a program needs that works in a Maildir itself, as fido's reader does.
 //! - [`Location`] is what a configuration says of where mail lives, and [`Store`] any of the kinds it may name.
 //!
@@ -36,6 +37,8 @@ mod mtx;
 pub mod name;
 pub mod one_file;
 mod place;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod quiet;
 mod quota;
 mod spool;

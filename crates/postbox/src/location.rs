@@ -8,6 +8,8 @@ use std::{
     sync::Arc,
 };
 
+#[cfg(feature = "postgres")]
+use crate::postgres::Database;
 use crate::{
     Store,
     maildir::{Kept, Maildir},
@@ -15,7 +17,7 @@ use crate::{
     mh::Mh,
     mtx,
     one_file::{Indexes, MailFile},
-    place::Place,
+    place,
 };
 
 /// What stands for the account's name.
@@ -29,7 +31,19 @@ pub const HOME: &str = "{home}";
 /// What stands before the part with `{user}`, or is the home, is the operator's, and its links are followed; from
 /// there on none is, so no account's owner can lead the server into another's mail.
 #[derive(Debug, Clone)]
-pub struct Location {
+pub struct Location(Place);
+
+#[derive(Debug, Clone)]
+enum Place {
+    Files(Files),
+    /// Of a database, with the owner's name in it.
+    #[cfg(feature = "postgres")]
+    Postgres(Database, String),
+}
+
+/// A place in the file system.
+#[derive(Debug, Clone)]
+struct Files {
     kind: Kind,
     base: Base,
     parts: Vec<String>,
@@ -62,7 +76,7 @@ impl Kind {
     }
 
     /// The store of the account whose mail is where `place` says.
-    fn open(&self, place: Place) -> Store {
+    fn open(&self, place: place::Place) -> Store {
         match self {
             Self::Maildir(kept) => Store::Maildir(Maildir::at(place, Arc::clone(kept))),
             Self::Mh => Store::Mh(Mh::at(place)),
@@ -92,7 +106,7 @@ impl Store {
     /// Links on the way to it are followed.
     pub fn parse(text: impl AsRef<OsStr>, from: &Path) -> Result<Self, LocationError> {
         let (kind, path) = kind_and_path(text.as_ref())?;
-        Ok(kind.open(Place::new(from.join(path), Vec::new())))
+        Ok(kind.open(place::Place::new(from.join(path), Vec::new())))
     }
 }
 
@@ -107,25 +121,66 @@ fn kind_and_path(text: &OsStr) -> Result<(Kind, &OsStr), LocationError> {
 impl Location {
     /// Reads a location. A relative path starts from the folder `from`.
     pub fn parse(text: &str, from: &Path) -> Result<Self, LocationError> {
-        let location = Self::read(text, from)?;
-        if location.parts.is_empty() && location.base != Base::Home {
+        let files = Files::read(text, from)?;
+        if files.parts.is_empty() && files.base != Base::Home {
             return Err(LocationError::NoUser(text.to_owned()));
         }
-        Ok(location)
+        Ok(Self(Place::Files(files)))
     }
 
     /// Reads a location that is one account's own. Where nothing in it stands for the account, the last part of
     /// the path is what begins to be the account's.
     pub fn of_one(text: &str, from: &Path) -> Result<Self, LocationError> {
-        let mut location = Self::read(text, from)?;
-        if let (Base::At(base), true) = (&mut location.base, location.parts.is_empty()) {
+        let mut files = Files::read(text, from)?;
+        if let (Base::At(base), true) = (&mut files.base, files.parts.is_empty()) {
             let last = base.file_name().map(|name| name.to_string_lossy().into_owned());
-            location.parts.push(last.ok_or_else(|| LocationError::Dots(text.to_owned()))?);
+            files.parts.push(last.ok_or_else(|| LocationError::Dots(text.to_owned()))?);
             base.pop();
         }
-        Ok(location)
+        Ok(Self(Place::Files(files)))
     }
 
+    /// Mail in a database, under a name in which something stands for the account.
+    #[cfg(feature = "postgres")]
+    pub fn in_database(database: Database, owner: &str) -> Result<Self, LocationError> {
+        if !owner.contains(USER) {
+            return Err(LocationError::NoUser(owner.to_owned()));
+        }
+        Ok(Self(Place::Postgres(database, owner.to_owned())))
+    }
+
+    /// The folder above the accounts' mail; `None` where there is not one of all.
+    #[must_use]
+    pub fn base(&self) -> Option<&Path> {
+        match &self.0 {
+            Place::Files(Files { base: Base::At(base), .. }) => Some(base),
+            _ => None,
+        }
+    }
+
+    /// Whether the mail is in each one's home.
+    #[must_use]
+    pub fn is_in_home(&self) -> bool {
+        matches!(&self.0, Place::Files(Files { base: Base::Home, .. }))
+    }
+
+    /// The mail of one account; `None` where its name cannot be part of a path, or it has no home and needs one.
+    #[must_use]
+    pub fn postbox(&self, user: &str, home: Option<&Path>) -> Option<Store> {
+        if user.is_empty() || user.starts_with('.') || user.contains(['/', '\0']) {
+            return None;
+        }
+        match &self.0 {
+            Place::Files(files) => files.postbox(user, home),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(database, owner) => {
+                Some(Store::Postgres(database.postbox(&owner.replace(USER, user))))
+            }
+        }
+    }
+}
+
+impl Files {
     fn read(text: &str, from: &Path) -> Result<Self, LocationError> {
         let (kind, path) = kind_and_path(text.as_ref())?;
         let in_home = Path::new(path).strip_prefix(HOME).ok();
@@ -154,27 +209,13 @@ impl Location {
         Ok(location)
     }
 
-    /// The folder above the accounts' mail; `None` where that is each one's home.
-    #[must_use]
-    pub fn base(&self) -> Option<&Path> {
-        match &self.base {
-            Base::At(base) => Some(base),
-            Base::Home => None,
-        }
-    }
-
-    /// The mail of one account; `None` where its name cannot be part of a path, or it has no home and needs one.
-    #[must_use]
-    pub fn postbox(&self, user: &str, home: Option<&Path>) -> Option<Store> {
-        if user.is_empty() || user.starts_with('.') || user.contains(['/', '\0']) {
-            return None;
-        }
+    fn postbox(&self, user: &str, home: Option<&Path>) -> Option<Store> {
         let base = match &self.base {
             Base::At(base) => base.clone(),
             Base::Home => home?.to_owned(),
         };
         let parts = self.parts.iter().map(|part| OsString::from(part.replace(USER, user))).collect();
-        Some(self.kind.open(Place::new(base, parts)))
+        Some(self.kind.open(place::Place::new(base, parts)))
     }
 }
 
@@ -193,7 +234,11 @@ mod tests {
 
     fn shown(location: Location) -> (String, Vec<String>) {
         let base = location.base().map_or(HOME.to_owned(), |base| base.display().to_string());
-        (base, location.parts)
+        match location.0 {
+            Place::Files(files) => (base, files.parts),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(..) => (base, Vec::new()),
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use pop2::wire;
 use xxhash_rust::xxh3::Xxh3;
 
+#[cfg(feature = "postgres")]
+use crate::postgres;
 use crate::{Error, maildir::Origin, one_file::SEED};
 
 /// How much of a stored message is converted at a time, in octets.
@@ -28,6 +30,21 @@ enum Body {
     Memory(Bytes),
     /// As stored.
     File { file: Arc<File>, size: u64 },
+    /// As stored, elsewhere.
+    #[cfg(feature = "postgres")]
+    Object(Arc<postgres::Object>),
+}
+
+impl Body {
+    /// In octets as stored, where that is not what is held.
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Memory(_) => None,
+            Self::File { size, .. } => Some(*size),
+            #[cfg(feature = "postgres")]
+            Self::Object(object) => Some(object.size()),
+        }
+    }
 }
 
 impl Message {
@@ -66,6 +83,12 @@ impl Message {
         Self { length, body: Body::File { file: Arc::new(file), size }, origin: Some(origin) }
     }
 
+    /// A message in an object store, of a length that was measured when it was put there.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn from_object(object: Arc<postgres::Object>, length: u64) -> Self {
+        Self { length, body: Body::Object(object), origin: None }
+    }
+
     /// Its length on the wire, in octets. Never 0.
     #[must_use]
     pub fn length(&self) -> u64 {
@@ -84,12 +107,21 @@ impl Message {
     /// Its octets in wire form, from the first on, however often it is asked for.
     #[must_use]
     pub fn octets(&self) -> Octets<'_> {
-        let way = match self.body {
-            // A message of no octets is an empty line on the wire, and so never as long as that.
-            Body::File { size, .. } if size == self.length => Way::AsItIs(wire::Counter::default()),
-            _ => Way::Encoded(wire::Encoder::default()),
+        // A message of no octets is an empty line on the wire, and so never as long as that.
+        let way = if self.body.size() == Some(self.length) {
+            Way::AsItIs(wire::Counter::default())
+        } else {
+            Way::Encoded(wire::Encoder::default())
         };
-        Octets { message: self, way: Some(way), stored: Vec::new(), offset: 0, produced: 0 }
+        Octets {
+            message: self,
+            way: Some(way),
+            stored: Vec::new(),
+            offset: 0,
+            produced: 0,
+            #[cfg(feature = "postgres")]
+            reading: postgres::Reading::begin(),
+        }
     }
 }
 
@@ -140,6 +172,8 @@ pub struct Octets<'a> {
     stored: Vec<u8>,
     offset: u64,
     produced: u64,
+    #[cfg(feature = "postgres")]
+    reading: postgres::Reading,
 }
 
 #[derive(Debug)]
@@ -155,30 +189,36 @@ impl Octets<'_> {
     /// # Errors
     /// Where the octets cannot be read, and where they are not as many as the length has promised: then those
     /// appended so far are still no more than promised.
-    // It waits for nothing yet: files come from the page cache. A remote store's octets will not.
-    #[allow(clippy::unused_async)]
+    // Without a remote store it waits for nothing: files come from the page cache.
+    #[cfg_attr(not(feature = "postgres"), allow(clippy::unused_async))]
     pub async fn next(&mut self, wire: &mut Vec<u8>) -> Result<bool, Error> {
         let start = wire.len();
-        let (file, size) = match &self.message.body {
-            Body::Memory(all) => {
-                let rest = usize::try_from(self.offset).ok().and_then(|from| all.get(from..));
-                let rest = rest.unwrap_or_default();
-                wire.extend_from_slice(rest.get(..PIECE).unwrap_or(rest));
-                self.offset += (wire.len() - start) as u64;
-                return Ok(wire.len() > start);
-            }
-            Body::File { file, size } => (file, *size),
-        };
+        if let Body::Memory(all) = &self.message.body {
+            let rest = usize::try_from(self.offset).ok().and_then(|from| all.get(from..));
+            let rest = rest.unwrap_or_default();
+            wire.extend_from_slice(rest.get(..PIECE).unwrap_or(rest));
+            self.offset += (wire.len() - start) as u64;
+            return Ok(wire.len() > start);
+        }
         let Some(mut way) = self.way.take() else {
             return Ok(false);
         };
         self.stored.clear();
         let into = if matches!(way, Way::AsItIs(_)) { &mut *wire } else { &mut self.stored };
-        let more = read(file, size, self.offset, into).map_err(|source| Error::Io {
-            action: "read",
-            place: "an open message".into(),
-            source,
-        })?;
+        let (more, size) = match &self.message.body {
+            // Which was dealt with.
+            Body::Memory(_) => (false, 0),
+            Body::File { file, size } => {
+                let more = read(file, *size, self.offset, into).map_err(|source| Error::Io {
+                    action: "read",
+                    place: "an open message".into(),
+                    source,
+                })?;
+                (more, *size)
+            }
+            #[cfg(feature = "postgres")]
+            Body::Object(object) => (self.reading.next(object, into).await?, object.size()),
+        };
         match &mut way {
             Way::AsItIs(counter) => {
                 let piece = wire.get(start..).unwrap_or_default();
@@ -208,7 +248,9 @@ impl Octets<'_> {
             wire.truncate(start);
             return Err(self.broken_promise());
         }
-        if !more && let Some(origin) = &self.message.origin {
+        if let (false, Some(origin), Body::File { file, .. }) =
+            (more, &self.message.origin, &self.message.body)
+        {
             origin.confirm(file, promised);
         }
         Ok(more || wire.len() > start)
@@ -218,6 +260,8 @@ impl Octets<'_> {
         let (promised, found) = (self.message.length, self.produced);
         let place = match &self.message.origin {
             Some(origin) => origin.doubt(),
+            #[cfg(feature = "postgres")]
+            None if let Body::Object(object) = &self.message.body => object.place(),
             None => "an open message".to_owned(),
         };
         Error::Changed { place, promised, found }

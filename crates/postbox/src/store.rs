@@ -4,12 +4,15 @@ use std::num::NonZeroU32;
 
 use tokio::io::AsyncRead;
 
+#[cfg(feature = "postgres")]
+use crate::postgres::{self, Postgres};
 use crate::{
-    Error, FolderName, Mailbox, Marks, Message, Postbox, Released,
+    Error, FolderName, Mailbox, Marks, Message, Postbox, Released, Terms, Undelivered, Usage,
     maildir::{self, Maildir},
     memory::{self, Memory},
     mh::{self, Mh},
     one_file::{self, MailFile},
+    quota,
 };
 
 /// An account's folders in one store of any kind.
@@ -23,6 +26,9 @@ pub enum Store {
     MailFile(MailFile),
     /// In an MH mail directory.
     Mh(Mh),
+    /// In a database.
+    #[cfg(feature = "postgres")]
+    Postgres(Postgres),
 }
 
 /// A folder of a [`Store`], selected.
@@ -36,6 +42,9 @@ pub enum Selected {
     MailFile(one_file::Snapshot),
     /// In an MH folder.
     Mh(mh::Snapshot),
+    /// In a database.
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Snapshot),
 }
 
 impl Postbox for Store {
@@ -47,6 +56,8 @@ impl Postbox for Store {
             Self::Maildir(maildir) => maildir.select(folder).await.map(Selected::Maildir),
             Self::MailFile(file) => file.select(folder).await.map(Selected::MailFile),
             Self::Mh(mh) => mh.select(folder).await.map(Selected::Mh),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(mail) => mail.select(folder).await.map(Selected::Postgres),
         }
     }
 
@@ -56,6 +67,8 @@ impl Postbox for Store {
             Self::Maildir(maildir) => maildir.folders().await,
             Self::MailFile(file) => file.folders().await,
             Self::Mh(mh) => mh.folders().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(mail) => mail.folders().await,
         }
     }
 
@@ -69,6 +82,29 @@ impl Postbox for Store {
             Self::Maildir(maildir) => maildir.deliver(folder, message).await,
             Self::MailFile(file) => file.deliver(folder, message).await,
             Self::Mh(mh) => mh.deliver(folder, message).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(mail) => mail.deliver(folder, message).await,
+        }
+    }
+
+    async fn usage(&self) -> Result<Usage, Error> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(mail) => mail.usage().await,
+            _ => quota::usage(self).await,
+        }
+    }
+
+    async fn deliver_within<R: AsyncRead + Unpin + Send>(
+        &self,
+        folder: &FolderName,
+        message: R,
+        terms: Terms<'_>,
+    ) -> Result<(), Undelivered> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(mail) => mail.deliver_within(folder, message, terms).await,
+            _ => quota::deliver(self, folder, message, terms.quota).await,
         }
     }
 }
@@ -80,6 +116,8 @@ impl Mailbox for Selected {
             Self::Maildir(snapshot) => snapshot.count(),
             Self::MailFile(snapshot) => snapshot.count(),
             Self::Mh(snapshot) => snapshot.count(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(snapshot) => snapshot.count(),
         }
     }
 
@@ -89,6 +127,8 @@ impl Mailbox for Selected {
             Self::Maildir(snapshot) => snapshot.size().await,
             Self::MailFile(snapshot) => snapshot.size().await,
             Self::Mh(snapshot) => snapshot.size().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(snapshot) => snapshot.size().await,
         }
     }
 
@@ -98,6 +138,8 @@ impl Mailbox for Selected {
             Self::Maildir(snapshot) => snapshot.message(number).await,
             Self::MailFile(snapshot) => snapshot.message(number).await,
             Self::Mh(snapshot) => snapshot.message(number).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(snapshot) => snapshot.message(number).await,
         }
     }
 
@@ -107,6 +149,8 @@ impl Mailbox for Selected {
             Self::Maildir(snapshot) => snapshot.release(marks).await,
             Self::MailFile(snapshot) => snapshot.release(marks).await,
             Self::Mh(snapshot) => snapshot.release(marks).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(snapshot) => snapshot.release(marks).await,
         }
     }
 }

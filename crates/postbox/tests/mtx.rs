@@ -214,7 +214,7 @@ fn c_client_appends_and_expunges_while_sessions_fetch_and_delete() {
     });
     runtime.block_on(fetch_and_delete(&mtx, &mut seen));
     let missing: Vec<usize> = (0..=LETTERS).filter(|n| !seen.contains(n) && !pruned.contains(n)).collect();
-    assert_eq!(missing, []);
+    assert_eq!(missing, [0_usize; 0]);
     assert_eq!(runtime.block_on(all(&mtx)), [""; 0]);
 }
 

@@ -29,11 +29,10 @@ impl Grant {
     #[must_use]
     pub fn of(config: &Config, accounts: &Accounts) -> Self {
         let mut grant = Self::of_configuration(config);
-        let is_in_home = |place: &Location| place.base().is_none();
-        let all_in_homes = mail(config).any(is_in_home);
+        let all_in_homes = mail(config).any(Location::is_in_home);
         for name in accounts.names() {
             let fields = accounts.fields(&name).unwrap_or_default();
-            if all_in_homes || fields.mail.as_ref().is_some_and(is_in_home) {
+            if all_in_homes || fields.mail.as_ref().is_some_and(Location::is_in_home) {
                 grant.writes.extend(fields.home.as_deref().map(of_home));
             }
             grant.writes.extend(fields.mail.as_ref().and_then(Location::base).map(nearest));

@@ -1,0 +1,216 @@
+//! A database and the object store beside it, as one process uses them.
+
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
+};
+use tokio::time::{Instant, sleep};
+use tokio_postgres::config::Host;
+
+use super::{Connection, Objects, Postgres, Settings, SettingsError, listing::Kept, settings::secret, tls};
+use crate::{Error, error::Remote};
+
+/// The first pause before something is tried again, and the longest.
+const BREATHER: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Mail of many accounts in a database. A clone is the same one, with the same connections.
+#[derive(Debug, Clone)]
+pub struct Database(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    open: OnceLock<Open>,
+    /// Held while it is opened.
+    opening: Mutex<()>,
+    kept: Kept,
+}
+
+/// What there is once files were read.
+#[derive(Debug)]
+struct Open {
+    pool: Pool,
+    place: Arc<str>,
+    objects: Objects,
+}
+
+impl Database {
+    /// A database, which is opened when it is needed.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let (open, opening) = (OnceLock::new(), Mutex::default());
+        Self(Arc::new(Shared { settings, open, opening, kept: Kept::default() }))
+    }
+
+    /// Reads the files that the settings name, and makes no connection yet. Whoever wants to know early whether they are
+    /// in order calls this.
+    pub fn open(&self) -> Result<(), SettingsError> {
+        self.opened().map(drop)
+    }
+
+    fn opened(&self) -> Result<&Open, SettingsError> {
+        if let Some(open) = self.0.open.get() {
+            return Ok(open);
+        }
+        let _turn = self.0.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = self.0.open.get() {
+            return Ok(open);
+        }
+        let open = Open::new(&self.0.settings)?;
+        Ok(self.0.open.get_or_init(|| open))
+    }
+
+    fn ready(&self) -> Result<&Open, Error> {
+        self.opened().map_err(|error| Error::Remote {
+            action: "open",
+            place: "the database".to_owned(),
+            cause: error.into(),
+        })
+    }
+
+    /// The mail of one account; there need not be any.
+    #[must_use]
+    pub fn postbox(&self, owner: &str) -> Postgres {
+        Postgres::new(self.clone(), owner)
+    }
+
+    /// Where it is, without a password.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        self.0.open.get().map_or("the database", |open| &open.place)
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Where large messages are.
+    pub fn objects(&self) -> Result<&Objects, Error> {
+        self.ready().map(|open| &open.objects)
+    }
+
+    /// A connection of its own, until it is dropped.
+    pub async fn connection(&self) -> Result<Connection, Error> {
+        let fail = |error: PoolError| match error {
+            PoolError::Backend(error) => self.failed("connect", Remote(error)),
+            PoolError::PostCreateHook(HookError::Backend(error)) => self.failed("connect", Remote(error)),
+            PoolError::Timeout(TimeoutType::Wait) => {
+                self.failed("get a connection", "all are in use; raise database.connections")
+            }
+            PoolError::Timeout(_) => self.failed("connect", "it does not answer"),
+            error => self.failed("connect", error),
+        };
+        let open = self.ready()?;
+        let client = open.pool.get().await.map_err(fail)?;
+        Ok(Connection::new(client, Arc::clone(&open.place), self.0.settings.patience))
+    }
+
+    /// Whether it answers, within a time.
+    pub async fn answers(&self, within: Duration) -> Result<(), Error> {
+        let asked = async {
+            let connection = self.connection().await?;
+            connection.rows("ask", "SELECT 1", &[]).await.map(drop)
+        };
+        let answer = tokio::time::timeout(within, asked).await;
+        answer.unwrap_or_else(|_elapsed| Err(self.failed("ask", "it does not answer")))
+    }
+
+    /// Does what may be done twice, again where it failed for a cause that may pass.
+    pub async fn persist<T, F>(&self, work: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let (until, mut pause) = (Instant::now() + self.0.settings.persistence, BREATHER);
+        loop {
+            match work().await {
+                Err(error) if error.may_pass() && Instant::now() + pause < until => {
+                    tracing::debug!(%error, "tried again");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    pub(super) fn inline(&self) -> usize {
+        self.0.settings.inline
+    }
+
+    pub(super) fn kept(&self) -> &Kept {
+        &self.0.kept
+    }
+
+    pub(super) fn failed(
+        &self,
+        action: &'static str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
+        Error::Remote { action, place: self.place().to_owned(), cause: cause.into() }
+    }
+}
+
+impl Open {
+    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let (patience, connect_patience) = (settings.patience, settings.connect_patience);
+        let mut config = settings.parsed()?;
+        if let Some(path) = &settings.password_file {
+            config.password(secret(path)?.expose());
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("doghouse");
+        }
+        config.connect_timeout(connect_patience).tcp_user_timeout(patience);
+        config.keepalives_idle(patience).keepalives_interval(patience / 3).keepalives_retries(3);
+        tls::require(&mut config);
+        let place = place(&config);
+        let limits = limits(patience);
+        let manager = Manager::from_config(
+            config,
+            tls::connector(settings.ca_file.as_deref())?,
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let timeouts = Timeouts {
+            wait: Some(patience),
+            create: Some(connect_patience + patience),
+            recycle: Some(patience),
+        };
+        let set_limits = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+            let limits = limits.clone();
+            Box::pin(async move { client.batch_execute(&limits).await.map_err(HookError::Backend) })
+        });
+        let pool = Pool::builder(manager)
+            .max_size(settings.connections.max(1))
+            .timeouts(timeouts)
+            .runtime(Runtime::Tokio1)
+            .post_create(set_limits)
+            .build()
+            .map_err(|error| SettingsError::Connect(error.to_string()))?;
+        Ok(Self { pool, place: place.into(), objects: Objects::open(&settings.objects, patience)? })
+    }
+}
+
+/// Whatever this process may forget, the database does not wait for: a paused one must not hold up the others, nor
+/// finish tomorrow what it began today.
+fn limits(patience: Duration) -> String {
+    let most = patience.as_millis().max(1);
+    format!(
+        "SET statement_timeout = {most}; SET lock_timeout = {most}; SET idle_in_transaction_session_timeout = {most}"
+    )
+}
+
+fn place(config: &tokio_postgres::Config) -> String {
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let hosts: Vec<String> = hosts.collect();
+    format!("the database {} at {}", config.get_dbname().unwrap_or_default(), hosts.join(", "))
+}

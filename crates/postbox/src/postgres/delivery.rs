@@ -1,0 +1,137 @@
+//! How a message gets into a database: its octets, then its row, its counts and the delivery's id in one transaction.
+
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncRead;
+
+use super::{Database, objects::Stored};
+use crate::{Error, FolderName, Quota, Terms, Undelivered};
+
+/// How long after its octets were put into the object store a message may get its row. [`Database::sweep`] never removes
+/// octets that are younger than a multiple of it.
+pub(super) const FRESH: Duration = Duration::from_hours(1);
+
+/// Delivers a message; it is durable when this returns.
+pub(super) async fn deliver<R: AsyncRead + Unpin + Send>(
+    database: &Database,
+    owner: &str,
+    folder: &FolderName,
+    message: R,
+    terms: Terms<'_>,
+) -> Result<(), Undelivered> {
+    let begun = Instant::now();
+    let most = terms.quota.octets;
+    let objects = database.objects()?;
+    let Some(stored) = objects.take_in(message, database.inline(), most).await? else {
+        return Err(Undelivered::TooLarge(most.unwrap_or_default()));
+    };
+    let folder = folder.to_string();
+    let id = delivery_id(owner, &folder, &stored, terms.id)?;
+    let entry = Entry { owner, folder: &folder, stored: &stored, id: &id, quota: terms.quota };
+    let entered = database.persist(|| async {
+        if begun.elapsed() > FRESH {
+            return Err(database.failed("deliver", "the delivery was held up for too long"));
+        }
+        entry.enter(database).await
+    });
+    match entered.await? {
+        Entered::Now => Ok(()),
+        Entered::Before => {
+            objects.forget(&stored).await;
+            Ok(())
+        }
+        Entered::Full => {
+            objects.forget(&stored).await;
+            Err(Undelivered::Full)
+        }
+    }
+}
+
+/// What a delivery is known by when it is tried again: by the sender's name for it together with everything else that has
+/// to be the same, so that no name that a stranger makes up stands for another's message. Without such a name it is known
+/// to this attempt alone.
+fn delivery_id(owner: &str, folder: &str, stored: &Stored, name: Option<&str>) -> Result<Vec<u8>, Error> {
+    let Some(name) = name else {
+        let mut id = vec![0; 16];
+        getrandom::fill(&mut id).map_err(|error| Error::Source(std::io::Error::other(error)))?;
+        return Ok(id);
+    };
+    let mut hash = Sha256::new();
+    for part in [name, owner, folder] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.update(&stored.digest);
+    Ok(hash.finalize().to_vec())
+}
+
+/// How it went.
+enum Entered {
+    Now,
+    /// By an earlier attempt.
+    Before,
+    Full,
+}
+
+/// A message whose octets are stored.
+struct Entry<'a> {
+    owner: &'a str,
+    folder: &'a str,
+    stored: &'a Stored,
+    id: &'a [u8],
+    quota: Quota,
+}
+
+impl Entry<'_> {
+    /// Enters the message. It may be done again where it is not known whether it was done.
+    async fn enter(&self, database: &Database) -> Result<Entered, Error> {
+        // An attempt that is at work at the same time is waited for here.
+        const NOTE: &str = "INSERT INTO delivery (id) VALUES ($1) ON CONFLICT DO NOTHING";
+        const MAKE: &str = "INSERT INTO postbox (owner) VALUES ($1) ON CONFLICT DO NOTHING";
+        const ROOM: &str = "UPDATE postbox SET messages = messages + 1, octets = octets + $2
+            WHERE owner = $1 AND messages < $3 AND octets + $2 <= $4 RETURNING id";
+        const ENTER: &str = "
+            WITH place AS (
+                INSERT INTO folder (postbox, name, messages, newest) VALUES ($1, $2, 1, 1)
+                ON CONFLICT (postbox, name)
+                DO UPDATE SET messages = folder.messages + 1, newest = folder.newest + 1
+                RETURNING id, newest
+            ), entered AS (
+                INSERT INTO message (folder, id, size, wire, digest, object)
+                SELECT id, newest, $3, $4, $5, $6 FROM place RETURNING folder, id
+            )
+            INSERT INTO body (folder, id, octets)
+            SELECT folder, id, $7 FROM entered WHERE $7::bytea IS NOT NULL";
+        let most =
+            |limit: Option<u64>| limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        let (messages, octets) = (most(self.quota.messages), most(self.quota.octets));
+        let Stored { size, wire, digest, .. } = self.stored;
+        let (size, wire) = (most(Some(*size)), most(Some(*wire)));
+
+        let mut connection = database.connection().await?;
+        connection.begin("deliver").await?;
+        if connection.change("deliver", NOTE, &[&self.id]).await? == 0 {
+            connection.roll_back().await?;
+            return Ok(Entered::Before);
+        }
+        let take_room: [super::Parameter<'_>; 4] = [&self.owner, &size, &messages, &octets];
+        let mut room = connection.rows("deliver", ROOM, &take_room).await?;
+        if room.is_empty() {
+            // It is full, or not there yet.
+            connection.change("deliver", MAKE, &[&self.owner]).await?;
+            room = connection.rows("deliver", ROOM, &take_room).await?;
+        }
+        let Some(row) = room.first() else {
+            connection.roll_back().await?;
+            return Ok(Entered::Full);
+        };
+        let postbox: i64 = connection.value(row, 0)?;
+        let (object, octets) = (self.stored.object(), self.stored.octets());
+        let parameters: [super::Parameter<'_>; 7] =
+            [&postbox, &self.folder, &size, &wire, digest, &object, &octets];
+        connection.change("deliver", ENTER, &parameters).await?;
+        connection.commit("deliver").await?;
+        Ok(Entered::Now)
+    }
+}
