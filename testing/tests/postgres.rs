@@ -65,7 +65,7 @@ fn a_paused_server_says_nothing_until_it_goes_on() {
     let database = server.database();
     let mut session = UnixStream::connect(server.folder().join(".s.PGSQL.5432")).unwrap();
     session.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    session.write_all(b"\0\0\0\x17\0\x03\0\0user\0doghouse\0\0").unwrap();
+    session.write_all(b"\0\0\0\x29\0\x03\0\0user\0doghouse\0database\0postgres\0\0").unwrap();
     // Up to the end of `ReadyForQuery`, where it waits for a command.
     let mut said = Vec::new();
     let mut octets = [0; 1024];
