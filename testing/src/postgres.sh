@@ -39,5 +39,6 @@ resume() {
 farewell() {
     first=$(postmaster) || return
     resume
-    stop immediate || kill -KILL "$first" $(children "$first")
+    stop immediate && return
+    for each in "$first" $(children "$first"); do kill -KILL "$each"; done
 }
