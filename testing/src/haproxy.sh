@@ -4,13 +4,16 @@ haproxy=$1
 # It goes into the background once its sockets are open.
 start() { "$haproxy" -D -f "$folder/haproxy.cfg" -p "$folder/pid"; }
 
+# One that has ended, and that nobody has waited for yet, has no program any more.
+is_running() { [ -e "/proc/$1/exe" ]; }
+
 farewell() {
     pid=$(cat "$folder/pid") || return
     kill "$pid" || return
     tries=0
-    while kill -0 "$pid" && [ $tries -lt 50 ]; do
+    while is_running "$pid" && [ $tries -lt 50 ]; do
         sleep 0.1
         tries=$((tries + 1))
     done
-    kill -KILL "$pid"
+    ! is_running "$pid" || kill -KILL "$pid"
 }

@@ -163,12 +163,16 @@ fn python() -> PathBuf {
     lock.lock().unwrap();
     if !is_complete() || !made.exists() {
         let _ = fs::remove_dir_all(&folder);
-        run(Command::new(&python).args(["-m", "venv"]).arg(&folder), &lock, "python3-venv");
+        run(
+            Command::new(&python).args(["-m", "venv"]).arg(&folder),
+            &lock,
+            "the Debian package python3-venv",
+        );
         let requirements = folder.join("requirements.txt");
         fs::write(&requirements, REQUIREMENTS).unwrap();
         let mut pip = Command::new(&made);
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"]);
-        run(pip.arg(&requirements), &lock, "no package of Debian's; a Python package index, by pip");
+        run(pip.arg(&requirements), &lock, "moto from the Python package index");
         fs::write(&marker, wanted).unwrap();
     }
     made
