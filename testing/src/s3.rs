@@ -17,7 +17,7 @@ use std::{
 use crate::{http, programs};
 
 const REQUIREMENTS: &str = include_str!("../s3/requirements.txt");
-const SERVER: &str = include_str!("../s3/server.py");
+const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/s3/server.py");
 
 /// A private object store in memory, moto's, whose faults are made on demand.
 ///
@@ -43,7 +43,7 @@ impl S3 {
     pub fn start() -> Self {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let mut child = Command::new(python())
-            .args(["-c", SERVER])
+            .arg(SERVER)
             // What kills a whole group, such as an interrupt from the terminal, is not to leave it half dead.
             .process_group(0)
             .stdin(Stdio::piped())
