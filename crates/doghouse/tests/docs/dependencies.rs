@@ -9,7 +9,7 @@ use crate::{files, read, rows};
 
 /// The manifests of all crates of this repository.
 fn manifests() -> BTreeSet<PathBuf> {
-    let folders = ["crates", "fuzz", "bench", "packaging"].into_iter();
+    let folders = ["crates", "fuzz", "bench", "packaging", "testing"].into_iter();
     folders.flat_map(|folder| files(folder, "Cargo.toml")).collect()
 }
 
