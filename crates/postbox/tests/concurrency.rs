@@ -15,6 +15,8 @@
 // Tests stop at the first surprise, and this one uses a part of the battery.
 
 mod battery;
+#[cfg(feature = "postgres")]
+mod site;
 
 use std::{
     collections::BTreeSet,
@@ -83,8 +85,11 @@ async fn session(postbox: &Store, board: &Mutex<Seen>, total: usize) {
 
 async fn nothing_is_lost_or_doubled(store: &str) {
     let folder = tempfile::tempdir().unwrap();
-    // Each has its own, as processes have.
-    let open = || open(store, folder.path());
+    nothing_is_lost_or_doubled_in(|| open(store, folder.path())).await;
+}
+
+/// `open` gives the same store again and again, each with memory of its own, as processes have.
+async fn nothing_is_lost_or_doubled_in(open: impl Fn() -> Store) {
     let (shared, total, board) = (Arc::new(open()), messages(), Arc::new(Mutex::new(Seen::default())));
     let mut tasks = tokio::task::JoinSet::new();
     for writer in 0..WRITERS {
@@ -133,4 +138,16 @@ async fn mh() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn mtx() {
     nothing_is_lost_or_doubled("mtx").await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgres_and_s3() {
+    let settings = site::settings().await;
+    nothing_is_lost_or_doubled_in(|| {
+        // What is hardly more than a few lines is an object here.
+        let settings = postbox::postgres::Settings { inline: 240, ..settings.clone() };
+        Store::Postgres(postbox::postgres::Database::new(settings).postbox("fido"))
+    })
+    .await;
 }

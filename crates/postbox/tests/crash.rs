@@ -9,6 +9,9 @@ use std::{
     process::{Command, ExitCode},
 };
 
+#[cfg(feature = "postgres")]
+mod site;
+
 use postbox::{
     FolderName, Location, Mailbox, Postbox, Store,
     faults::{self, Fault},
@@ -16,7 +19,14 @@ use postbox::{
 use tempfile::TempDir;
 
 /// The kinds of store, as a location names them.
-const STORES: [&str; 4] = ["maildir", "mbox", "mh", "mtx"];
+const STORES: &[&str] = &[
+    "maildir",
+    "mbox",
+    "mh",
+    "mtx",
+    #[cfg(feature = "postgres")]
+    "postgres",
+];
 
 /// Tells a child what to do: `store role fault step path`.
 const TASK: &str = "POSTBOX_CRASH_TASK";
@@ -42,7 +52,7 @@ fn main() -> ExitCode {
         return child(case, words[3].parse().unwrap(), Path::new(words[4]));
     }
     let mut cases = 0;
-    for store in STORES {
+    for &store in STORES {
         for role in ["deliver", "release"] {
             for fault in ["kill", "nospace", "io", "short"] {
                 let case = Case { store, role, fault };
@@ -63,6 +73,10 @@ impl Case<'_> {
         for step in 1.. {
             let folder = TempDir::new().unwrap();
             let path = folder.path();
+            #[cfg(feature = "postgres")]
+            if self.store == "postgres" {
+                runtime().block_on(site::found(path));
+            }
             if self.role == "release" {
                 runtime().block_on(lay_out(self.store, path));
             }
@@ -93,6 +107,10 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// An account's mail below `path`.
 fn open(store: &str, path: &Path) -> Store {
+    #[cfg(feature = "postgres")]
+    if store == "postgres" {
+        return Store::Postgres(site::at(path));
+    }
     Location::parse(&format!("{store}:{{user}}"), path).unwrap().postbox("fido", None).unwrap()
 }
 
