@@ -28,6 +28,7 @@ from werkzeug.test import run_wsgi_app
 EVERY = [
     "fail_put_every",  # 503, and nothing is stored
     "lose_put_every",  # 200, and nothing is stored
+    "silent_put_every",  # stored, and the connection ends without an answer
     "fail_get_every",  # 503, for lists as well
     "fail_delete_every",  # 503, and nothing is deleted
     "truncate_get_every",  # the whole length is promised, half of it comes, and the connection ends
@@ -84,7 +85,7 @@ class Store:
         return due
 
     def answer(self, environ, body):
-        """Status, fields and body of an answer, and how many octets of that are sent."""
+        """Status, fields and body of an answer, and how many octets of that are sent; None is no answer at all."""
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         if path.startswith("/_"):
             status, said = self.control(path, environ["QUERY_STRING"])
@@ -115,6 +116,8 @@ class Store:
                 return slow_down
             status, headers, said = self.do(environ, body)
             sent = len(said)
+            if method == "PUT" and is_object and self.is_due("silent_put_every"):
+                return None
             if method == "GET" and is_object and status.startswith("2"):
                 if self.is_due("truncate_get_every"):
                     sent //= 2
@@ -147,7 +150,11 @@ class Handler(MotoRequestHandler):
             body = environ["wsgi.input"].read()
         else:
             body = self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0))
-        status, headers, said, sent = self.server.app.answer(environ, body)
+        answer = self.server.app.answer(environ, body)
+        if answer is None:
+            self.close_connection = True
+            return
+        status, headers, said, sent = answer
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         is_empty = code in ("204", "304")

@@ -94,7 +94,8 @@ impl S3 {
     /// Sets faults, and turns off all that are not named: `fail_put_every=100&delay_ms=5`; an empty text is none.
     ///
     /// `fail_put_every`, `fail_get_every` (lists too) and `fail_delete_every`: each so-manieth is answered 503 and not
-    /// done. `lose_put_every`: answered 200 and not stored. `truncate_get_every`: the connection ends after half of the
+    /// done. `lose_put_every`: answered 200 and not stored. `silent_put_every`: stored, and the connection ends without
+    /// an answer. `truncate_get_every`: the connection ends after half of the
     /// object. `shorten_get_every`: half of the object as if it were the whole. `delay_ms`: each answer waits.
     /// `down=1`: 503 for all. Requests are counted anew from here on, so that those with 1 are all.
     pub fn faults(&self, query: &str) {

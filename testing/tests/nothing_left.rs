@@ -3,21 +3,20 @@
 // Tests stop at the first surprise.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpStream},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use testing::{Front, Haproxy, Postgres, S3};
+use testing::{Front, Haproxy, How, Postgres, S3};
 
 /// With this in its environment, this program starts servers and waits for its end.
 const HOLDS: &str = "TESTING_HOLDS";
-/// With this as well, which no other process has.
-const MARK: &str = "TESTING_MARK";
 
 #[test]
 fn a_killed_process_leaves_nothing() {
@@ -25,37 +24,51 @@ fn a_killed_process_leaves_nothing() {
         hold(&state);
     }
     for state in ["served", "paused", "stopped"] {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "a_killed_process_leaves_nothing", "--nocapture"])
-            .env(HOLDS, state)
-            .env(MARK, format!("{}-{state}", std::process::id()))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let (mut child, mut traces) = start(state);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let held = lines.find_map(|line| line.strip_prefix("held: ").map(str::to_owned)).unwrap();
         let [folder, store, proxy] = held.split(' ').collect::<Vec<_>>()[..] else { panic!("{held}") };
-        let folder = PathBuf::from(folder);
         let addresses: [SocketAddr; 2] = [store, proxy].map(|address| address.parse().unwrap());
-        let mut processes = processes_of(child.id(), &folder);
-        // Each of the three has one at least, and PostgreSQL its own where it runs.
-        assert!(processes.len() >= if state == "stopped" { 4 } else { 8 }, "{state}: {processes:?}");
-        assert!(folder.join("data").is_dir());
+        traces.folders.insert(folder.into());
+        traces.look();
+        // PostgreSQL, where it runs, with its processes; the store; HAProxy; and two supervisors.
+        assert!(traces.processes.len() >= if state == "stopped" { 4 } else { 8 }, "{state}: {traces:?}");
+        assert_eq!(traces.folders.len(), 2, "{traces:?}");
+        assert!(traces.folders.iter().all(|folder| folder.is_dir()), "{traces:?}");
         assert!(addresses.iter().all(|address| TcpStream::connect(address).is_ok()));
-
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let begun = Instant::now();
-        loop {
-            processes.retain(|(pid, started)| start(*pid).as_ref() == Some(started));
-            if processes.is_empty() && !folder.exists() {
-                break;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(20), "{state}: {processes:?} {}", folder.display());
-            thread::sleep(Duration::from_millis(50));
-        }
+        kill(child, traces);
         assert!(addresses.iter().all(|address| TcpStream::connect(address).is_err()), "{state}");
     }
+}
+
+#[test]
+fn a_process_that_is_killed_while_a_server_starts_leaves_nothing() {
+    for milliseconds in [0, 300, 900] {
+        let (child, mut traces) = start("served");
+        let begun = Instant::now();
+        while traces.folders.is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{traces:?}");
+            traces.look();
+        }
+        thread::sleep(Duration::from_millis(milliseconds));
+        traces.look();
+        kill(child, traces);
+    }
+}
+
+/// Starts this program in such a state.
+fn start(state: &str) -> (Child, Traces) {
+    let mark = format!("{HOLDS}_NUMBER={}-{:?}", std::process::id(), Instant::now());
+    let (name, value) = mark.split_once('=').unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_killed_process_leaves_nothing", "--nocapture"])
+        .env(HOLDS, state)
+        .env(name, value)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let traces = Traces { mark, but: child.id(), folders: BTreeSet::new(), processes: BTreeMap::new() };
+    (child, traces)
 }
 
 fn hold(state: &str) -> ! {
@@ -64,7 +77,7 @@ fn hold(state: &str) -> ! {
     let haproxy = Haproxy::start(&[Front { name: "s3", backends: &backends, proxy: false, check: true }]);
     match state {
         "paused" => postgres.pause(),
-        "stopped" => postgres.stop(testing::How::Fast),
+        "stopped" => postgres.stop(How::Fast),
         _ => {}
     }
     println!("\nheld: {} {} {}", postgres.folder().display(), backends[0], haproxy.address("s3"));
@@ -73,29 +86,60 @@ fn hold(state: &str) -> ! {
     }
 }
 
-/// The processes that another has started, by number and start, whoever their parent is by now: they have in their
-/// environment what it has in its own, or work in its folder, as PostgreSQL does, which writes over its environment.
-fn processes_of(parent: u32, folder: &Path) -> Vec<(u32, String)> {
-    let environment = |pid: u32| fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let marks = |environment: &[u8]| -> Option<Vec<u8>> {
-        let mut pairs = environment.split(|octet| *octet == 0);
-        pairs.find(|pair| pair.starts_with(MARK.as_bytes())).map(<[u8]>::to_owned)
-    };
-    let mark = marks(&environment(parent));
-    assert!(mark.is_some());
-    let is_there =
-        |pid: u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|path| path.starts_with(folder));
-    let numbers = fs::read_dir("/proc").unwrap();
-    let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let found = numbers.filter(|pid| *pid != parent && (marks(&environment(*pid)) == mark || is_there(*pid)));
-    found.filter_map(|pid| Some((pid, start(pid)?))).collect()
+/// Kills a process, and waits until there is nothing of it.
+fn kill(mut child: Child, mut traces: Traces) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let begun = Instant::now();
+    loop {
+        traces.look();
+        if traces.processes.is_empty() && !traces.folders.iter().any(|folder| folder.exists()) {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{traces:?}");
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
-/// When a process began, which tells it from a later one with its number.
-fn start(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let fields: Vec<&str> = fields.split(' ').collect();
-    // One that nobody has waited for is no process any more.
-    (fields[0] != "Z").then(|| fields[19].to_owned())
+/// What there is of a process.
+#[derive(Debug)]
+struct Traces {
+    /// A part of its environment that no other has.
+    mark: String,
+    /// Its own number.
+    but: u32,
+    /// All folders that were ever met.
+    folders: BTreeSet<PathBuf>,
+    /// Those that run, with their arguments.
+    processes: BTreeMap<u32, String>,
+}
+
+impl Traces {
+    /// Looks for the processes that it has started, whoever their parent is by now: they have the mark, or work in one of
+    /// the folders, as PostgreSQL does, which writes over its environment.
+    fn look(&mut self) {
+        self.processes.clear();
+        for entry in fs::read_dir("/proc").unwrap().map(Result::unwrap) {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            // A process may end meanwhile; then there is nothing of it to read.
+            let read = |name: &str| fs::read(entry.path().join(name)).unwrap_or_default();
+            let place = fs::read_link(entry.path().join("cwd")).unwrap_or_default();
+            let is_marked =
+                read("environ").split(|octet| *octet == 0).any(|pair| pair == self.mark.as_bytes());
+            if pid == self.but || !(is_marked || self.folders.iter().any(|folder| place.starts_with(folder)))
+            {
+                continue;
+            }
+            let arguments = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+            for (at, begin) in arguments.match_indices("/tmp/doghouse-") {
+                let is_name = |c: char| c.is_ascii_alphanumeric();
+                let name = arguments[at + begin.len()..].split(|c| !is_name(c)).next().unwrap();
+                // The supervisor's own script has the pattern of such names, which ends in one letter many times.
+                if name.len() == 8 && name != "XXXXXXXX" {
+                    self.folders.insert(format!("{begin}{name}").into());
+                }
+            }
+            self.processes.insert(pid, arguments);
+        }
+    }
 }

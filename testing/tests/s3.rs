@@ -77,6 +77,14 @@ fn faults_come_as_often_as_they_are_set() {
     assert_eq!(put(7), 200);
     assert_eq!(get(7).0, 404);
 
+    store.faults("silent_put_every=1");
+    let mut octets = Vec::new();
+    let mut silent = TcpStream::connect(store.address()).unwrap();
+    write!(silent, "PUT {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", path(9)).unwrap();
+    assert_eq!(silent.read_to_end(&mut octets).unwrap(), 0);
+    assert_eq!(get(9), (200, b"x".to_vec()));
+    assert_eq!(store.request("DELETE", &path(9), b"").0, 204);
+
     store.faults("fail_get_every=1");
     let (status, said) = get(1);
     assert!(status == 503 && String::from_utf8_lossy(&said).contains("<Code>SlowDown</Code>"));
