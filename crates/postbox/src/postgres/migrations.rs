@@ -23,17 +23,22 @@ pub const MIGRATIONS: &[Migration] = &[
 impl Database {
     /// The steps that have not been taken.
     pub async fn missing(&self) -> Result<Vec<Migration>, Error> {
-        const THERE: &str = "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'migration'";
+        let taken = self.taken().await?.unwrap_or_default();
+        Ok(MIGRATIONS.iter().copied().filter(|step| !taken.contains(&step.number)).collect())
+    }
+
+    /// The steps that have been taken; `None` where there is not even a note of them.
+    async fn taken(&self) -> Result<Option<Vec<i32>>, Error> {
+        const THERE: &str = "SELECT count(*) FROM information_schema.tables
+            WHERE table_schema = current_schema() AND table_name = 'migration'";
         self.persist(|| async {
             let connection = self.connection().await?;
             let rows = connection.rows("look for tables", THERE, &[]).await?;
-            let mut taken = Vec::new();
-            if rows.first().map(|row| connection.count(row, 0)).transpose()? > Some(0) {
-                for row in connection.rows("read migrations", "SELECT number FROM migration", &[]).await? {
-                    taken.push(connection.value::<i32>(&row, 0)?);
-                }
+            if rows.first().map(|row| connection.count(row, 0)).transpose()? != Some(1) {
+                return Ok(None);
             }
-            Ok(MIGRATIONS.iter().copied().filter(|step| !taken.contains(&step.number)).collect())
+            let rows = connection.rows("read migrations", "SELECT number FROM migration", &[]).await?;
+            rows.iter().map(|row| connection.value(row, 0)).collect::<Result<_, _>>().map(Some)
         })
         .await
     }
@@ -45,11 +50,13 @@ impl Database {
         const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (
             number integer PRIMARY KEY, name text NOT NULL, at timestamptz NOT NULL DEFAULT now())";
         let mut taken = Vec::new();
-        if self.missing().await?.is_empty() {
-            return Ok(taken);
+        if self.taken().await?.is_none()
+            && let Err(error) = self.connection().await?.batch("make tables", TABLE).await
+            && self.taken().await?.is_none()
+        {
+            // Nobody else has made it at the same moment.
+            return Err(error);
         }
-        // Of two who make it at once, one may be told that it is there.
-        self.persist(|| async { self.connection().await?.batch("make tables", TABLE).await }).await?;
         for step in MIGRATIONS {
             let mut connection = self.connection().await?;
             connection.begin("begin a migration").await?;
