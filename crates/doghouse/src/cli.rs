@@ -31,6 +31,9 @@ pub enum Command {
     /// Look at mail, move it in and out, check it and remove it
     #[command(subcommand)]
     Mailbox(Mailbox),
+    /// Look after the database of several servers, and its object store
+    #[command(subcommand)]
+    Store(Store),
     /// Show the sessions of the running server
     Who(Admin),
     /// End sessions of the running server: their clients are told, and nothing of what they marked is deleted
@@ -92,6 +95,9 @@ pub struct Deliver {
     /// The folder, which is made where it does not exist; the default mailbox without this, or where it is empty
     #[arg(short, long, value_name = "NAME")]
     pub folder: Option<String>,
+    /// What the MTA calls this message in its queue: tried again under the same id, it is delivered once into a database
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
     /// Which configuration
     #[command(flatten)]
     pub config: ConfigFile,
@@ -239,6 +245,34 @@ pub enum Mailbox {
         /// Do not ask
         #[arg(short, long)]
         yes: bool,
+    },
+}
+
+/// `doghouse store`
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Make the database's tables, or bring them up to this version
+    ///
+    /// A server never does so by itself. It may be done while servers are at work, and by several at once; doghouse check
+    /// says what is missing.
+    Migrate(ConfigFile),
+    /// Remove from the object store what no message needs any more
+    ///
+    /// That is what deleted messages and broken deliveries have left. It may be done while servers are at work, best once a
+    /// day.
+    Sweep {
+        /// Leave what is younger than so many hours
+        #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(2..100_000))]
+        older_than: u64,
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+        /// Which configuration
+        #[command(flatten)]
+        config: ConfigFile,
     },
 }
 

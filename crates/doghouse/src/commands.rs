@@ -15,6 +15,7 @@ mod notify;
 mod output;
 mod serve;
 mod stop;
+mod store;
 mod user;
 mod watch;
 
@@ -34,6 +35,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Mailbox(command) => {
             block_on(&mut Builder::new_multi_thread(), exit::OS, mailbox::run(&command))
+        }
+        Command::Store(command) => {
+            block_on(&mut Builder::new_current_thread(), exit::OS, store::run(&command))
         }
         Command::User(command) => user::run(command),
         Command::Who(admin) => asking(watch::who(&admin)),

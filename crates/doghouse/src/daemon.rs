@@ -4,7 +4,6 @@ use std::{
     collections::HashMap,
     io,
     net::SocketAddr,
-    path::PathBuf,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -12,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use postbox::postgres::SettingsError;
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, watch},
@@ -54,6 +54,9 @@ pub(crate) use tls::acceptor;
 /// How often it is written down when devices were used last.
 const NOTES: Duration = Duration::from_mins(1);
 
+/// How often the database is asked whether it is there, and how long it may take to say so.
+const ASKING: Duration = Duration::from_secs(2);
+
 /// How many may ask at once how the server is.
 const WATCHERS: usize = 32;
 
@@ -86,8 +89,11 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// A new configuration names a place that the process has shut itself off from.
-    #[error("the sandbox keeps {} from the server; restart it to use that", .0.display())]
-    Sandbox(PathBuf),
+    #[error("the sandbox keeps {0} from the server; restart it to use that")]
+    Sandbox(String),
+    /// The database is not to be used as it is described.
+    #[error(transparent)]
+    Database(#[from] SettingsError),
     /// The system has no threads for sessions.
     #[error("cannot start the threads that serve sessions: {0}")]
     Threads(#[source] io::Error),
@@ -202,6 +208,7 @@ impl Daemon {
             next_id: AtomicU64::new(1),
         });
         tokio::spawn(keep_last_use(Arc::clone(&shared)));
+        tokio::spawn(keep_asking(Arc::clone(&shared)));
         let phase = watch::Sender::new(Phase::Open);
         let crew = Crew::hire().map_err(StartError::Threads)?;
         let mut daemon = Self { shared, crew, open: Vec::new(), handed, granted, phase };
@@ -320,6 +327,19 @@ impl Shared {
     }
 }
 
+/// Asks the database now and then whether it is there, for those who want to know whether this server is of use.
+async fn keep_asking(shared: Arc<Shared>) {
+    loop {
+        let database = shared.loaded().house.config().database.clone();
+        let trouble = match database {
+            Some(database) => database.answers(ASKING).await.err().map(|error| error.to_string()),
+            None => None,
+        };
+        shared.watch.note_trouble(trouble);
+        sleep(ASKING).await;
+    }
+}
+
 /// Writes down now and then when devices were used last.
 async fn keep_last_use(shared: Arc<Shared>) {
     let mut told = false;
@@ -350,6 +370,9 @@ fn load(config: Config) -> Result<Loaded, StartError> {
         warn!(file = %config.passwd_file.display(), %warning, "an account is locked");
     }
     let recipients = house::recipients(&config)?;
+    if let Some(database) = &config.database {
+        database.open()?;
+    }
     let mut tls = HashMap::new();
     for listener in &config.listeners {
         if let Some(pair) = &listener.tls {

@@ -94,11 +94,13 @@ pub trait PostOffice: Send + Sync {
     /// not known), or what the client is told.
     fn resolve(&self, address: &str, size: u64) -> impl Future<Output = Result<Vec<Target>, Reply>> + Send;
 
-    /// Delivers a message; it is durable when this returns.
+    /// Delivers a message; it is durable when this returns. `id` is what the sender knows the delivery by if it tries
+    /// again, where that is known.
     fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         target: &Target,
         message: R,
+        id: Option<&str>,
     ) -> impl Future<Output = Result<(), Reply>> + Send;
 }
 
@@ -140,19 +142,21 @@ impl Doghouse {
         self.recipients.resolve(address, &|user| self.accounts.contains(user))
     }
 
-    /// Delivers a message; it is durable when this returns. A folder that a stranger has named and that is not
+    /// Delivers a message; it is durable when this returns. With the same `id` it is delivered once, into a store that
+    /// keeps account of that. A folder that a stranger has named and that is not
     /// there is not made, unless the operator wants that: the message is for the default mailbox then.
     pub async fn deliver<R: AsyncRead + Unpin + Send>(
         &self,
         target: &Target,
         message: R,
+        id: Option<&str>,
     ) -> Result<(), Undelivered> {
         let postbox = self.postbox(&target.user)?;
         let inbox = FolderName::inbox();
         let may_make = !target.by_stranger || self.config.delivery.make_folders;
         let is_there = may_make || postbox.folders().await?.contains(&target.folder);
         let folder = if is_there { &target.folder } else { &inbox };
-        let terms = Terms { quota: self.config.quota, id: None };
+        let terms = Terms { quota: self.config.quota, id };
         Ok(postbox.deliver_within(folder, message, terms).await?)
     }
 
@@ -247,8 +251,13 @@ impl PostOffice for Doghouse {
         Ok(targets)
     }
 
-    async fn deliver<R: AsyncRead + Unpin + Send>(&self, target: &Target, message: R) -> Result<(), Reply> {
-        let delivered = Self::deliver(self, target, message).await;
+    async fn deliver<R: AsyncRead + Unpin + Send>(
+        &self,
+        target: &Target,
+        message: R,
+        id: Option<&str>,
+    ) -> Result<(), Reply> {
+        let delivered = Self::deliver(self, target, message, id).await;
         delivered.map_err(|undelivered| explain(target, &undelivered))
     }
 }

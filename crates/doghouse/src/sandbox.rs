@@ -95,9 +95,20 @@ pub enum Shut {
 pub fn enter(grant: &Grant) -> Result<Shut, SandboxError> {
     postbox::before_sandbox();
     keep_memory_private()?;
+    if grant.calls_others() {
+        load_resolver();
+    }
     let shut = landlock::enter(grant)?;
-    seccomp::enter()?;
+    seccomp::enter(grant.calls_others())?;
     Ok(shut)
+}
+
+/// Looks up a name, so that what the C library loads for that is loaded: later nothing becomes executable.
+fn load_resolver() {
+    use std::net::ToSocketAddrs;
+    if let Err(error) = ("localhost", 0).to_socket_addrs() {
+        tracing::debug!(%error, "not even localhost has an address");
+    }
 }
 
 /// Passwords are in the memory: no core file has it, and no other process of the same user may look into it.

@@ -6,6 +6,6 @@
 pub(crate) mod data;
 pub(crate) mod lines;
 pub mod machine;
-mod message;
+pub(crate) mod message;
 pub mod reply;
 pub mod session;

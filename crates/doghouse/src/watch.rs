@@ -33,6 +33,8 @@ pub struct Watch {
     metrics: Metrics,
     /// Whether sessions are taken.
     is_open: AtomicBool,
+    /// Why sessions would be of no use.
+    trouble: Mutex<Option<String>>,
     live: Mutex<BTreeMap<u64, Arc<Live>>>,
     tap: broadcast::Sender<Traced>,
     /// How many read the trace. The channel knows too, behind a lock that all sessions would share.
@@ -90,6 +92,7 @@ impl Default for Watch {
         Self {
             metrics: Metrics::default(),
             is_open: AtomicBool::new(true),
+            trouble: Mutex::default(),
             live: Mutex::default(),
             tap: broadcast::Sender::new(TRACE),
             readers: Arc::default(),
@@ -102,6 +105,24 @@ impl Watch {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Takes note of why sessions would be of no use, and tells the log when that changes.
+    pub fn note_trouble(&self, trouble: Option<String>) {
+        let mut noted = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*noted, &trouble) {
+            (None, Some(error)) => tracing::error!(error, "the database is away"),
+            (Some(_), None) => tracing::info!("the database is back"),
+            _ => {}
+        }
+        self.metrics.database_is_there(trouble.is_none());
+        *noted = trouble;
+    }
+
+    /// Why sessions would be of no use at present.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether sessions are taken.

@@ -33,8 +33,8 @@ pub struct Usage {
 pub struct Terms<'a> {
     /// How much mail there may be afterwards.
     pub quota: Quota,
-    /// What a sender that tries again gives again, such as its queue's name for the message. A store that keeps account
-    /// of deliveries delivers the same octets with the same name once into each folder; others pay it no heed.
+    /// What a sender that tries again gives again. A store that keeps account of deliveries delivers what has the same name
+    /// once into each folder; others pay it no heed. So no stranger may be able to make up another's.
     pub id: Option<&'a str>,
 }
 

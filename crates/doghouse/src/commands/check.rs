@@ -19,6 +19,8 @@ use crate::{
     smtp::machine::Protocol,
 };
 
+mod database;
+
 /// What was found, to be said in the order of the configuration.
 #[derive(Debug, Default)]
 struct Report {
@@ -48,6 +50,9 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     sockets(&config, &mut report);
     server_user(&config, path, &mut report);
     listeners(&config, &mut report);
+    if let Some(database) = &config.database {
+        database::check(database, &mut report).await;
+    }
     if let Some(accounts) = users(&config, &mut report) {
         shut(&config, &accounts, &mut report);
         mail(&config, &accounts, &mut report).await;
@@ -151,10 +156,9 @@ fn listeners(config: &Config, report: &mut Report) {
 /// What the server may do once it serves.
 fn shut(config: &Config, accounts: &Accounts, report: &mut Report) {
     if config.sandbox {
-        let (grant, calls) = (Grant::of(config, accounts), sandbox::calls());
-        report.good(format_args!(
-            "the sandbox: {grant}; calls no other machine, starts no program, uses {calls} system calls"
-        ));
+        let grant = Grant::of(config, accounts);
+        let calls = sandbox::calls(grant.calls_others());
+        report.good(format_args!("the sandbox: {grant}; starts no program, uses {calls} system calls"));
     } else {
         report.warning("the server does not shut itself off from what it does not need; set sandbox = true");
     }

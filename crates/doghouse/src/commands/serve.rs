@@ -117,7 +117,10 @@ fn reload(daemon: &mut Daemon, path: &Path) {
 
 fn failed(error: StartError) -> Failure {
     let code = match error {
-        StartError::Accounts { .. } | StartError::Aliases(_) | StartError::Tls(_) => exit::CONFIG,
+        StartError::Accounts { .. }
+        | StartError::Aliases(_)
+        | StartError::Tls(_)
+        | StartError::Database(_) => exit::CONFIG,
         StartError::Listen { .. } | StartError::Sandbox(_) | StartError::Threads(_) => exit::UNAVAILABLE,
     };
     Failure::new(code, error)

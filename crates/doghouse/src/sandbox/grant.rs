@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use postbox::Location;
+use postbox::{
+    Location,
+    postgres::{ObjectsAt, S3, Settings},
+};
 
 use crate::{
     accounts::Accounts,
@@ -21,7 +24,16 @@ const SYSTEM: [&str; 2] = ["/proc", "/sys/fs/cgroup"];
 pub struct Grant {
     reads: Vec<PathBuf>,
     writes: Vec<PathBuf>,
+    /// Of a server that calls a database and an object store.
+    calls: Option<Vec<u16>>,
 }
+
+/// Where a name's addresses, and the authorities that this system trusts, are found.
+const NETWORK: [&str; 4] =
+    ["/etc", "/run/systemd/resolve", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"];
+
+/// Where names are asked for by TCP.
+const DOMAIN: u16 = 53;
 
 impl Grant {
     /// What a configuration needs: its own folder and those of its files to read; mail, sockets, the note of devices
@@ -66,7 +78,39 @@ impl Grant {
             .chain(sockets)
             .chain(notes)
             .chain([nearest(&std::env::temp_dir()), nearest(Path::new("/tmp"))]);
-        Self { reads, writes: writes.collect() }.tidy()
+        let mut grant = Self { reads, writes: writes.collect(), calls: None };
+        if let Some(database) = &config.database {
+            grant.call(database.settings());
+        }
+        grant.tidy()
+    }
+
+    /// Adds what a database and its object store need.
+    fn call(&mut self, settings: &Settings) {
+        let secret = match &settings.objects {
+            ObjectsAt::S3(S3 { key: Some((_, secret)), .. }) => Some(secret),
+            ObjectsAt::S3(_) | ObjectsAt::Memory => None,
+            ObjectsAt::Folder(folder) => {
+                self.writes.push(nearest(folder));
+                None
+            }
+        };
+        let files = settings.password_file.iter().chain(&settings.ca_file).chain(secret);
+        self.reads.extend(files.filter_map(|file| file.parent().map(nearest)));
+        self.reads.extend(NETWORK.iter().map(PathBuf::from).filter(|place| place.exists()));
+        self.calls = Some(ports(settings));
+    }
+
+    /// Whether anything may be called at all.
+    #[must_use]
+    pub fn calls_others(&self) -> bool {
+        self.calls.is_some()
+    }
+
+    /// The ports of other machines that may be called.
+    #[must_use]
+    pub fn ports(&self) -> &[u16] {
+        self.calls.as_deref().unwrap_or_default()
     }
 
     /// What may be read.
@@ -81,15 +125,19 @@ impl Grant {
         &self.writes
     }
 
-    /// A place that is wanted and not granted.
+    /// A place, or a port, that is wanted and not granted.
     #[must_use]
-    pub fn lacks(&self, wanted: &Self) -> Option<PathBuf> {
+    pub fn lacks(&self, wanted: &Self) -> Option<String> {
         let is_in =
             |granted: &[PathBuf], place: &Path| granted.iter().any(|granted| place.starts_with(granted));
         let reads =
             wanted.reads.iter().filter(|place| !is_in(&self.reads, place) && !is_in(&self.writes, place));
         let writes = wanted.writes.iter().filter(|place| !is_in(&self.writes, place));
-        reads.chain(writes).next().cloned()
+        let place = reads.chain(writes).next().map(|place| place.display().to_string());
+        let port = wanted.ports().iter().find(|port| !self.ports().contains(port));
+        let port = port.map(|port| format!("port {port} of other machines"));
+        let call = (wanted.calls_others() && !self.calls_others()).then(|| "the database".to_owned());
+        place.or(port).or(call)
     }
 
     /// Each place once, and none that lies in another. To write, the root folder is not granted: that would be all
@@ -113,7 +161,15 @@ impl fmt::Display for Grant {
             let shown: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
             shown.join(", ")
         };
-        write!(f, "reads {}; writes {}", list(self.reads()), list(self.writes()))
+        write!(f, "reads {}; writes {}; calls ", list(self.reads()), list(self.writes()))?;
+        match &self.calls {
+            None => f.write_str("nobody"),
+            Some(ports) if ports.is_empty() => f.write_str("this machine's sockets"),
+            Some(ports) => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                write!(f, "ports {}", ports.join(", "))
+            }
+        }
     }
 }
 
@@ -122,6 +178,37 @@ impl fmt::Display for Grant {
 fn of_home(home: &Path) -> PathBuf {
     let above = home.parent().filter(|above| above.parent().is_some());
     nearest(above.unwrap_or(home))
+}
+
+/// The ports by which a database and its object store are reached; none where both are on this machine.
+fn ports(settings: &Settings) -> Vec<u16> {
+    let mut ports = settings.ports();
+    if let ObjectsAt::S3(S3 { endpoint, key, .. }) = &settings.objects {
+        ports.push(endpoint.as_deref().map_or(HTTPS, port_of));
+        if key.is_none() {
+            // Where a machine in a cloud asks who it is.
+            ports.push(HTTP);
+        }
+    }
+    if !ports.is_empty() {
+        ports.push(DOMAIN);
+    }
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+const HTTP: u16 = 80;
+const HTTPS: u16 = 443;
+
+/// The port of a URL.
+fn port_of(url: &str) -> u16 {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let host = rest.split('/').next().unwrap_or_default();
+    // Colons within brackets are an address's own.
+    let port =
+        host.rsplit(']').next().and_then(|end| end.rsplit_once(':')).and_then(|(_, port)| port.parse().ok());
+    port.unwrap_or(if scheme == "http" { HTTP } else { HTTPS })
 }
 
 /// Where everybody's mail is.
@@ -135,4 +222,33 @@ fn nearest(path: &Path) -> PathBuf {
     let there = there.filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // As it is without links, since it is the place that is granted and not the name.
     there.canonicalize().unwrap_or_else(|_| there.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ports_are_those_of_database_and_object_store() {
+        for (url, port) in [
+            ("https://s3.example", 443),
+            ("http://127.0.0.1:9000/", 9000),
+            ("http://s3.example/x:1", 80),
+            ("https://[::1]:9443", 9443),
+            ("https://[2001:db8::1]", 443),
+        ] {
+            assert_eq!(port_of(url), port, "{url}");
+        }
+        let of = |database: &str| {
+            let text = format!("[database]\n{database}\n");
+            let config = Config::parse(&text, Path::new("/etc/doghouse/doghouse.toml")).unwrap();
+            Grant::of_configuration(&config)
+        };
+        let near = of("connect = 'host=/run/postgresql'\nobjects = 'file:objects'");
+        assert!(near.calls_others() && near.ports().is_empty());
+        let far = of("connect = 'postgresql://a.example:5433,b.example:5434/x'\nobjects = 's3://mail'");
+        assert_eq!(far.ports(), [53, 80, 443, 5433, 5434]);
+        assert_eq!(near.lacks(&far).as_deref(), Some("port 53 of other machines"));
+        assert_eq!(far.lacks(&far), None);
+    }
 }

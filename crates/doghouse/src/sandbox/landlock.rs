@@ -1,8 +1,8 @@
 //! Landlock: the kernel keeps from the process what is not granted to it.
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
 use super::{Grant, SandboxError, Shut};
@@ -24,8 +24,8 @@ pub(super) fn enter(grant: &Grant) -> Result<Shut, SandboxError> {
 }
 
 fn restrict(grant: &Grant) -> Result<RulesetStatus, RulesetError> {
-    // Calls to other machines are refused altogether: there is no rule for any port. Sockets may be opened, since a
-    // reload may name another.
+    // Calls to other machines are refused but for the ports of a database and an object store, where there are any.
+    // Sockets may be opened, since a reload may name another.
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(VERSION))?
@@ -41,7 +41,10 @@ fn restrict(grant: &Grant) -> Result<RulesetStatus, RulesetError> {
         | AccessFs::IoctlDev;
     let write = AccessFs::from_all(VERSION) & !others;
     let ruleset = beneath(ruleset, grant.reads(), read)?;
-    let ruleset = beneath(ruleset, grant.writes(), write)?;
+    let mut ruleset = beneath(ruleset, grant.writes(), write)?;
+    for port in grant.ports() {
+        ruleset = ruleset.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
+    }
     Ok(ruleset.restrict_self()?.ruleset)
 }
 

@@ -181,32 +181,63 @@ const LIMITED: &[(c_long, &[&[Condition]])] = &[
     (libc::SYS_prlimit64, &[&[is(0, 0)]]),
 ];
 
-/// How many system calls may be used.
+/// What a server needs that calls a database and an object store: connecting, and looking up names, which is done by
+/// datagrams and by asking the kernel which addresses there are. Which ports, Landlock says.
+const CALLING: &[(c_long, &[&[Condition]])] = &[
+    (libc::SYS_connect, &[]),
+    (libc::SYS_sendmmsg, &[&[is_in(3, bits(libc::MSG_FASTOPEN), 0)]]),
+    (
+        libc::SYS_socket,
+        &[
+            &[is(0, bits(libc::AF_INET)), is_in(1, SOCKET_KIND, bits(libc::SOCK_DGRAM)), is(2, 0)],
+            &[is(0, bits(libc::AF_INET6)), is_in(1, SOCKET_KIND, bits(libc::SOCK_DGRAM)), is(2, 0)],
+            &[is(0, bits(libc::AF_NETLINK)), is_in(1, SOCKET_KIND, bits(libc::SOCK_RAW)), is(2, 0)],
+            // As the runtime makes those by which it connects.
+            &[
+                is(0, bits(libc::AF_INET)),
+                is_in(1, SOCKET_KIND, bits(libc::SOCK_STREAM)),
+                is(2, bits(libc::IPPROTO_TCP)),
+            ],
+            &[
+                is(0, bits(libc::AF_INET6)),
+                is_in(1, SOCKET_KIND, bits(libc::SOCK_STREAM)),
+                is(2, bits(libc::IPPROTO_TCP)),
+            ],
+        ],
+    ),
+    (libc::SYS_ioctl, &[&[is(1, libc::FIONREAD)]]),
+];
+
+/// How many system calls may be used, by a server that calls others or by one that does not.
 #[must_use]
-pub fn calls() -> usize {
-    CALLS.len() + OLDER.len() + LIMITED.len()
+pub fn calls(calls_others: bool) -> usize {
+    let known = |call: &c_long| LIMITED.iter().any(|(other, _)| other == call);
+    let more = CALLING.iter().filter(|(call, _)| calls_others && !known(call)).count();
+    CALLS.len() + OLDER.len() + LIMITED.len() + more
 }
 
 /// Refuses all others from now on.
-pub(super) fn enter() -> Result<(), SandboxError> {
+pub(super) fn enter(calls_others: bool) -> Result<(), SandboxError> {
     let fail = |error: io::Error| SandboxError::System { what: "limit the system calls", source: error };
-    for program in programs().map_err(|error| fail(io::Error::other(error)))? {
+    for program in programs(calls_others).map_err(|error| fail(io::Error::other(error)))? {
         apply_filter(&program).map_err(|error| fail(io::Error::other(error)))?;
     }
     Ok(())
 }
 
-fn programs() -> Result<[BpfProgram; 2], BackendError> {
+fn programs(calls_others: bool) -> Result<[BpfProgram; 2], BackendError> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let mut rules: BTreeMap<c_long, Vec<SeccompRule>> =
         CALLS.iter().chain(OLDER).map(|call| (*call, Vec::new())).collect();
-    for (call, lists) in LIMITED {
+    let calling = if calls_others { CALLING } else { &[] };
+    for (call, lists) in LIMITED.iter().chain(calling) {
         let condition = |Condition { argument, mask, value }: &Condition| {
             SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(*mask), *value)
         };
         let rule =
             |list: &&[Condition]| SeccompRule::new(list.iter().map(condition).collect::<Result<_, _>>()?);
-        rules.insert(*call, lists.iter().map(rule).collect::<Result<_, _>>()?);
+        let more = lists.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+        rules.entry(*call).or_default().extend(more);
     }
     let errno = |error: i32| SeccompAction::Errno(error.unsigned_abs());
     // Its flags lie in memory, where a filter cannot see them: the C library takes clone then, as on an old kernel.
@@ -222,12 +253,15 @@ mod tests {
 
     #[test]
     fn the_filters_can_be_made_and_name_no_call_twice() {
-        programs().unwrap();
+        for calls_others in [false, true] {
+            programs(calls_others).unwrap();
+        }
         let limited = LIMITED.iter().map(|(call, _)| call);
         let mut all: Vec<&c_long> = CALLS.iter().chain(OLDER).chain(limited).collect();
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), calls());
+        assert_eq!(all.len(), calls(false));
+        assert_eq!(all.len() + 2, calls(true));
         for refused in [libc::SYS_execve, libc::SYS_ptrace, libc::SYS_mount, libc::SYS_setuid, libc::SYS_bpf]
         {
             assert!(!all.contains(&&refused));

@@ -1,11 +1,13 @@
 //! A message that has come, until it lies where it belongs.
 
 use std::{
+    fmt::Write as _,
     io::{self, Read, Seek, SeekFrom, Write},
     pin::Pin,
     task::{Context, Poll},
 };
 
+use blake2::{Blake2s256, Digest as _};
 use tempfile::SpooledTempFile;
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -20,37 +22,88 @@ const HEADER: u64 = 256 * 1024;
 
 /// A message on its way in.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     octets: SpooledTempFile,
+    digest: Blake2s256,
 }
 
 impl Incoming {
-    pub(super) fn new() -> Self {
-        Self { octets: SpooledTempFile::new(FEW) }
+    pub(crate) fn new() -> Self {
+        Self { octets: SpooledTempFile::new(FEW), digest: Blake2s256::new() }
     }
 
     /// Appends a part.
-    pub(super) fn write(&mut self, part: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, part: &[u8]) -> io::Result<()> {
+        self.digest.update(part);
         self.octets.write_all(part)
     }
 
     /// Whether so many servers have passed it on that it must be going round.
-    pub(super) fn goes_round(&mut self) -> io::Result<bool> {
+    pub(crate) fn goes_round(&mut self) -> io::Result<bool> {
+        let header = self.header()?;
+        Ok(lines(&header).filter(|line| is_hop(line)).count() > MOST_HOPS)
+    }
+
+    /// What the sender will know this delivery by if it tries again, as far as that shows: its own name of the message,
+    /// which is `queue` or in the first `Received` field, which the last server has written; together with all else that
+    /// will be the same. So nobody who makes up such a field has another's message taken for one that was delivered.
+    pub(crate) fn name(
+        &mut self,
+        queue: Option<&str>,
+        sender: &str,
+        recipient: &str,
+    ) -> io::Result<Option<String>> {
+        let queue = match queue {
+            Some(queue) => queue.as_bytes().to_vec(),
+            None => match last_hop(&self.header()?) {
+                Some(hop) => hop,
+                None => return Ok(None),
+            },
+        };
+        let mut name = Blake2s256::new();
+        for part in [&queue, sender.as_bytes(), recipient.as_bytes(), &self.digest.clone().finalize()] {
+            name.update((part.len() as u64).to_be_bytes());
+            name.update(part);
+        }
+        let name: [u8; 32] = name.finalize().into();
+        Ok(Some(name.iter().fold(String::with_capacity(64), |mut text, octet| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{octet:02x}");
+            text
+        })))
+    }
+
+    fn header(&mut self) -> io::Result<Vec<u8>> {
         self.octets.seek(SeekFrom::Start(0))?;
         let mut header = Vec::new();
         (&mut self.octets).take(HEADER).read_to_end(&mut header)?;
-        let is_hop = |line: &&[u8]| {
-            line.split_at_checked(9).is_some_and(|(name, _)| name.eq_ignore_ascii_case(b"Received:"))
-        };
-        let fields = header.split(|&octet| octet == b'\n').take_while(|line| !line.is_empty());
-        Ok(fields.filter(is_hop).count() > MOST_HOPS)
+        Ok(header)
     }
 
     /// The whole message behind the fields that this server puts before it.
-    pub(super) fn behind(&mut self, trace: String) -> io::Result<impl AsyncRead + Unpin + Send> {
+    pub(crate) fn behind(&mut self, trace: String) -> io::Result<impl AsyncRead + Unpin + Send> {
         self.octets.seek(SeekFrom::Start(0))?;
         Ok(tokio::io::AsyncReadExt::chain(io::Cursor::new(trace), Reader(&mut self.octets)))
     }
+}
+
+/// The lines of a header, and no more.
+fn lines(message: &[u8]) -> impl Iterator<Item = &[u8]> {
+    message.split(|&octet| octet == b'\n').take_while(|line| !line.is_empty())
+}
+
+fn is_hop(line: &[u8]) -> bool {
+    line.split_at_checked(9).is_some_and(|(name, _)| name.eq_ignore_ascii_case(b"Received:"))
+}
+
+/// The first `Received` field of a header, with the lines that it goes on in, if it has an id (RFC 5321, 4.4).
+fn last_hop(header: &[u8]) -> Option<Vec<u8>> {
+    let mut lines = lines(header).skip_while(|line| !is_hop(line));
+    let first = lines.next()?;
+    let more = lines.take_while(|line| matches!(line.first(), Some(b' ' | b'\t')));
+    let field = more.fold(first.to_vec(), |field, line| [&field, line].concat());
+    let mut words = field.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.any(|word| word.eq_ignore_ascii_case(b"id")).then_some(field)
 }
 
 /// Reads what is in memory or in the page cache: that does not wait.
@@ -84,6 +137,44 @@ mod tests {
             incoming.behind(trace.to_owned()).unwrap().read_to_end(&mut all).await.unwrap();
             assert!(all == [trace.as_bytes(), &body].concat());
         }
+    }
+
+    fn incoming(message: &[u8]) -> Incoming {
+        let mut incoming = Incoming::new();
+        incoming.write(message).unwrap();
+        incoming
+    }
+
+    #[test]
+    fn a_delivery_is_known_by_all_that_stays_the_same() {
+        let message = b"Return-Path: <x>\nReceived: from a by b (Postfix)\n\twith SMTP id 4F1;\n Mon, 2 Nov 2026\nSubject: x\n\nwoof\n";
+        let name = |message: &[u8], sender: &str, recipient: &str| {
+            incoming(message).name(None, sender, recipient).unwrap()
+        };
+        let first = name(message, "me", "fido");
+        assert_eq!(first.as_ref().map(String::len), Some(64));
+        assert_eq!(first, name(message, "me", "fido"));
+        let text = String::from_utf8(message.to_vec()).unwrap();
+        for other in [
+            name(message, "you", "fido"),
+            name(message, "me", "fido+x"),
+            name(message, "mef", "ido"),
+            name(text.replace("4F1", "4F2").as_bytes(), "me", "fido"),
+            name(text.replace("2 Nov", "3 Nov").as_bytes(), "me", "fido"),
+            name(text.replace("woof", "waff").as_bytes(), "me", "fido"),
+            incoming(message).name(Some("4F1"), "me", "fido").unwrap(),
+        ] {
+            assert!(other.is_some() && other != first);
+        }
+        for unknown in [
+            "",
+            "\n",
+            "Subject: x\n\nReceived: from a by b id 4F1\n",
+            "Received: from id-x by b; idle\nid: 1\n",
+        ] {
+            assert_eq!(name(unknown.as_bytes(), "me", "fido"), None, "{unknown:?}");
+        }
+        assert!(incoming(b"").name(Some("4F1"), "", "").unwrap().is_some());
     }
 
     #[test]

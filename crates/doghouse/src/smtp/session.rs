@@ -210,10 +210,12 @@ where
         targets: &[Target],
         incoming: &mut Incoming,
     ) -> Result<(), Reply> {
+        let name = incoming.name(None, self.machine.sender(), address);
+        let name = name.map_err(|error| self.cannot_keep(&error))?;
         for target in targets {
             let message = incoming.behind(self.trace(address)).map_err(|error| self.cannot_keep(&error))?;
             let begun = Instant::now();
-            let delivered = self.office.deliver(target, message).await;
+            let delivered = self.office.deliver(target, message, name.as_deref()).await;
             self.seen.metrics().took(Work::Deliver, begun.elapsed());
             if delivered.as_ref().is_err_and(|reply| reply.code < 500) {
                 self.seen.metrics().fault(Fault::Deliver);

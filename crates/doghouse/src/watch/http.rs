@@ -42,9 +42,11 @@ fn respond(method: &Method, path: &str, watch: &Watch) -> Response<Full<Bytes>> 
             (StatusCode::OK, OPEN_METRICS, watch.metrics().to_text())
         }
         (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, plain, "well\n".to_owned()),
-        (&Method::GET | &Method::HEAD, "/readyz") if watch.is_open() => {
-            (StatusCode::OK, plain, "ready\n".to_owned())
-        }
+        (&Method::GET | &Method::HEAD, "/readyz") if watch.is_open() => match watch.trouble() {
+            None => (StatusCode::OK, plain, "ready\n".to_owned()),
+            // The log says more, to whom it may concern.
+            Some(_) => (StatusCode::SERVICE_UNAVAILABLE, plain, "the database is away\n".to_owned()),
+        },
         (&Method::GET | &Method::HEAD, "/readyz") => {
             (StatusCode::SERVICE_UNAVAILABLE, plain, "going down\n".to_owned())
         }

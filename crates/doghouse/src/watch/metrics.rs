@@ -27,6 +27,7 @@ pub struct Metrics {
     faults: Family<Kind, Counter>,
     limits: Family<Limit, Counter>,
     reloads: Family<Outcome, Counter>,
+    database_up: Gauge,
     steps: Family<Step, Histogram>,
     /// The same by [`Work`]: looking each up takes longer than counting.
     by_work: [Histogram; Work::ALL.len()],
@@ -175,6 +176,7 @@ impl Default for Metrics {
             faults: Family::default(),
             limits: Family::default(),
             reloads: Family::default(),
+            database_up: Gauge::default(),
             steps,
             by_work,
         };
@@ -216,6 +218,11 @@ impl Metrics {
         );
         registry.register("limits_hit", "How often clients have run into a limit", self.limits.clone());
         registry.register("reloads", "Reloads by how they went", self.reloads.clone());
+        registry.register(
+            "database_up",
+            "Whether the database answers; 1 where there is none",
+            self.database_up.clone(),
+        );
         registry.register("step_seconds", "How long steps of sessions took, in seconds", self.steps.clone());
         // What has not happened yet is there as 0, so that a monitor sees the first time as well.
         for refusal in Refusal::ALL {
@@ -236,6 +243,11 @@ impl Metrics {
             drop(self.reloads.get_or_create(&Outcome { outcome }));
         }
         self
+    }
+
+    /// Whether the database answers.
+    pub fn database_is_there(&self, answers: bool) {
+        self.database_up.set(answers.into());
     }
 
     /// A session has begun.

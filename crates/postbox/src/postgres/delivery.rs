@@ -27,7 +27,7 @@ pub(super) async fn deliver<R: AsyncRead + Unpin + Send>(
         return Err(Undelivered::TooLarge(most.unwrap_or_default()));
     };
     let folder = folder.to_string();
-    let id = delivery_id(owner, &folder, &stored, terms.id)?;
+    let id = delivery_id(owner, &folder, terms.id)?;
     let entry = Entry { owner, folder: &folder, stored: &stored, id: &id, quota: terms.quota };
     let entered = database.persist(|| async {
         if begun.elapsed() > FRESH {
@@ -48,10 +48,9 @@ pub(super) async fn deliver<R: AsyncRead + Unpin + Send>(
     }
 }
 
-/// What a delivery is known by when it is tried again: by the sender's name for it together with everything else that has
-/// to be the same, so that no name that a stranger makes up stands for another's message. Without such a name it is known
-/// to this attempt alone.
-fn delivery_id(owner: &str, folder: &str, stored: &Stored, name: Option<&str>) -> Result<Vec<u8>, Error> {
+/// What a delivery is known by when it is tried again: by the sender's name for it, in this folder. Without such a name
+/// it is known to this attempt alone.
+fn delivery_id(owner: &str, folder: &str, name: Option<&str>) -> Result<Vec<u8>, Error> {
     let Some(name) = name else {
         let mut id = vec![0; 16];
         getrandom::fill(&mut id).map_err(|error| Error::Source(std::io::Error::other(error)))?;
@@ -62,7 +61,6 @@ fn delivery_id(owner: &str, folder: &str, stored: &Stored, name: Option<&str>) -
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hash.update(&stored.digest);
     Ok(hash.finalize().to_vec())
 }
 

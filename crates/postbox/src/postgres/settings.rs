@@ -7,9 +7,13 @@ use std::{
 };
 
 use pop2::Secret;
+use tokio_postgres::config::Host;
 use zeroize::Zeroizing;
 
 use crate::error::Remote;
+
+/// Where PostgreSQL listens.
+const PORT: u16 = 5432;
 
 /// How to get to a database, and how to use it. Files that are named here are read when the database is opened.
 #[derive(Clone)]
@@ -63,6 +67,18 @@ impl Settings {
             return Err(SettingsError::Connect(what.to_owned()));
         }
         Ok(config)
+    }
+}
+
+impl Settings {
+    /// The TCP ports by which the database is reached; none where it is reached by a socket of this machine.
+    #[must_use]
+    pub fn ports(&self) -> Vec<u16> {
+        let Ok(config) = self.parsed() else { return Vec::new() };
+        if config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) {
+            return Vec::new();
+        }
+        if config.get_ports().is_empty() { vec![PORT] } else { config.get_ports().to_vec() }
     }
 }
 

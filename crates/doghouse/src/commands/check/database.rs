@@ -1,0 +1,84 @@
+//! The database of several servers, and its object store.
+
+use std::os::unix::fs::PermissionsExt;
+
+use postbox::{
+    Error,
+    postgres::{Database, ObjectsAt, S3},
+};
+
+use super::Report;
+
+pub(super) async fn check(database: &Database, report: &mut Report) {
+    if let Err(error) = database.open() {
+        return report.fault(error);
+    }
+    private_files(database, report);
+    match database.missing().await {
+        Err(error) => return report.fault(error),
+        Ok(missing) if missing.is_empty() => report.good(format_args!("{} has its tables", database.place())),
+        Ok(missing) => {
+            let names: Vec<&str> = missing.iter().map(|step| step.name).collect();
+            report.fault(format_args!(
+                "{} lacks tables ({}); run doghouse store migrate",
+                database.place(),
+                names.join(", ")
+            ));
+        }
+    }
+    match unsafe_settings(database).await {
+        Ok(settings) => {
+            for name in settings {
+                report.fault(format_args!(
+                    "{} has {name} = off, and loses confirmed mail when it crashes; set it to on",
+                    database.place()
+                ));
+            }
+        }
+        Err(error) => report.fault(error),
+    }
+    let tried = match database.objects() {
+        Ok(objects) => objects.try_out().await.map(|()| objects.place().to_owned()),
+        Err(error) => Err(error),
+    };
+    match tried {
+        Ok(place) => report.good(format_args!("an object was put into {place}, read and deleted")),
+        Err(error) => report.fault(error),
+    }
+    if matches!(database.settings().objects, ObjectsAt::Folder(_)) {
+        report
+            .warning("the object store is a folder: all servers have to share it, with the same mail in it");
+    }
+}
+
+/// What is set so that a commit may be lost.
+async fn unsafe_settings(database: &Database) -> Result<Vec<String>, Error> {
+    let mut settings = Vec::new();
+    for name in ["fsync", "synchronous_commit", "full_page_writes"] {
+        const SQL: &str = "SELECT current_setting($1, true)";
+        let connection = database.connection().await?;
+        let rows = connection.rows("look at settings", SQL, &[&name]).await?;
+        // Other databases than PostgreSQL know no such setting.
+        let value = rows.first().map(|row| connection.value::<Option<String>>(row, 0)).transpose()?.flatten();
+        if value.as_deref() == Some("off") {
+            settings.push(name.to_owned());
+        }
+    }
+    Ok(settings)
+}
+
+fn private_files(database: &Database, report: &mut Report) {
+    let settings = database.settings();
+    let key = match &settings.objects {
+        ObjectsAt::S3(S3 { key: Some((_, secret)), .. }) => Some(secret),
+        _ => None,
+    };
+    for path in settings.password_file.iter().chain(key) {
+        let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+        if mode & 0o007 != 0 {
+            let path = path.display();
+            report
+                .warning(format_args!("{path} can be used by everybody on this machine; chmod o-rwx {path}"));
+        }
+    }
+}
