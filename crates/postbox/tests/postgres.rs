@@ -142,13 +142,13 @@ async fn a_quota_holds_however_many_deliver_at_once() {
     let mail = database.postbox("fido");
     assert_eq!(mail.usage().await.unwrap().messages, 7);
     let terms = Terms { quota, id: None };
-    let too_large = mail.deliver_within(&folder("lists"), &[b'x'; 50_001][..], terms).await;
+    let too_large = mail.deliver_within(&folder("lists"), vec![b'x'; 50_001].as_slice(), terms).await;
     assert!(matches!(too_large, Err(Undelivered::TooLarge(50_000))));
     let lists = mail.select(&folder("lists")).await.unwrap();
     assert_eq!(lists.release(&(1..=7).map(number).collect()).await.kept, 0);
     assert_eq!(mail.usage().await.unwrap(), Usage::default());
     let terms = Terms { quota, id: None };
-    mail.deliver_within(&folder("lists"), &[b'x'; 50_000][..], terms).await.unwrap();
+    mail.deliver_within(&folder("lists"), vec![b'x'; 50_000].as_slice(), terms).await.unwrap();
     assert_counts(&database);
 }
 

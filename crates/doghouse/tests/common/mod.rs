@@ -4,6 +4,7 @@
 
 pub mod figures;
 pub mod net;
+pub mod site;
 
 use std::{
     fs,
@@ -32,12 +33,17 @@ impl House {
 
     /// The same, with more tables at the end of the configuration.
     pub fn with_config(extra: &str) -> Self {
+        Self::with_mail("maildir:mail/{user}", extra)
+    }
+
+    /// The same, with the mail in another place.
+    pub fn with_mail(place: &str, extra: &str) -> Self {
         let folder = TempDir::with_prefix("doghouse-test-").unwrap();
         let listener =
             if extra.contains("[[listener]]") { "" } else { "[[listener]]\naddress = \"127.0.0.1:0\"\n" };
         let config = format!(
             "hostname = \"dog-house.example\"\n[accounts]\npasswd_file = \"users\"\n\
-             [mail]\ndefault = [\"maildir:mail/{{user}}\"]\n{extra}\n{listener}"
+             [mail]\ndefault = [\"{place}\"]\n{extra}\n{listener}"
         );
         fs::write(folder.path().join("doghouse.toml"), config).unwrap();
         fs::write(folder.path().join("users"), "fido:{PLAIN}bone\nsmith:{PLAIN}cat\n").unwrap();
