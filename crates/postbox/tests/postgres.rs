@@ -15,6 +15,15 @@ mod site;
 
 use std::{
     fs::File,
+    io::{Read, Write},
+    net::{Shutdown, TcpListener},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -229,6 +238,51 @@ async fn the_tables_are_made_by_a_command_and_by_whoever_is_first() {
     assert_eq!(database.missing().await.unwrap(), []);
     assert_eq!(database.migrate().await.unwrap(), []);
     deliver(&database.postbox("fido"), b"bone").await;
+}
+
+/// A port by which a database is reached. The answer to the first COMMIT is lost on the way, and the connection with it.
+fn way_that_loses_an_answer(database: PathBuf) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let has_lost = Arc::new(AtomicBool::new(false));
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), UnixStream::connect(&database).unwrap());
+            let (mut to_client, mut from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let (has_lost, loses) = (Arc::clone(&has_lost), Arc::new(AtomicBool::new(false)));
+            let is_lost = Arc::clone(&loses);
+            thread::spawn(move || {
+                let mut octets = [0; 65_536];
+                while let Ok(count @ 1..) = from_server.read(&mut octets) {
+                    if is_lost.load(SeqCst) || to_client.write_all(&octets[..count]).is_err() {
+                        break;
+                    }
+                }
+                let _ = to_client.shutdown(Shutdown::Both);
+            });
+            thread::spawn(move || {
+                let mut octets = [0; 65_536];
+                while let Ok(count @ 1..) = client.read(&mut octets) {
+                    let is_commit = octets[..count].windows(6).any(|words| words == b"COMMIT");
+                    loses.store(is_commit && !has_lost.swap(true, SeqCst), SeqCst);
+                    server.write_all(&octets[..count]).unwrap();
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_message_whose_commit_was_not_confirmed_keeps_its_octets() {
+    let direct = site::database().await;
+    let port = way_that_loses_an_answer(testing::Postgres::shared().folder().join(".s.PGSQL.5432"));
+    let connect = format!("host=127.0.0.1 port={port} user=doghouse dbname={}", connect_of(&direct));
+    let settings = Settings { inline: 3, ..Settings::new(connect, ObjectsAt::Memory) };
+    let mail = Database::new(settings).postbox("fido");
+    deliver(&mail, b"a large bone").await;
+    assert_eq!(all(&mail).await, ["a large bone"]);
+    assert_counts(&direct);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,9 @@
 //! How a message gets into a database: its octets, then its row, its counts and the delivery's id in one transaction.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
 
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncRead;
@@ -29,14 +32,20 @@ pub(super) async fn deliver<R: AsyncRead + Unpin + Send>(
     let folder = folder.to_string();
     let id = delivery_id(owner, &folder, terms.id)?;
     let entry = Entry { owner, folder: &folder, stored: &stored, id: &id, quota: terms.quota };
+    // An attempt whose answer was lost may have entered the message, and then these octets are its own.
+    let may_be_entered = AtomicBool::new(false);
     let entered = database.persist(|| async {
         if begun.elapsed() > FRESH {
             return Err(database.failed("deliver", "the delivery was held up for too long"));
         }
-        entry.enter(database).await
+        let entered = entry.enter(database).await;
+        may_be_entered.fetch_or(entered.is_err(), Relaxed);
+        entered
     });
     match entered.await? {
         Entered::Now => Ok(()),
+        // If they are nobody's, a sweep finds that out.
+        Entered::Before if may_be_entered.load(Relaxed) => Ok(()),
         Entered::Before => {
             objects.forget(&stored).await;
             Ok(())
