@@ -252,7 +252,7 @@ fn way_that_loses_an_answer(database: PathBuf) -> u16 {
             let (has_lost, loses) = (Arc::clone(&has_lost), Arc::new(AtomicBool::new(false)));
             let is_lost = Arc::clone(&loses);
             thread::spawn(move || {
-                let mut octets = [0; 65_536];
+                let mut octets = vec![0; 65_536];
                 while let Ok(count @ 1..) = from_server.read(&mut octets) {
                     if is_lost.load(SeqCst) || to_client.write_all(&octets[..count]).is_err() {
                         break;
@@ -261,7 +261,7 @@ fn way_that_loses_an_answer(database: PathBuf) -> u16 {
                 let _ = to_client.shutdown(Shutdown::Both);
             });
             thread::spawn(move || {
-                let mut octets = [0; 65_536];
+                let mut octets = vec![0; 65_536];
                 while let Ok(count @ 1..) = client.read(&mut octets) {
                     let is_commit = octets[..count].windows(6).any(|words| words == b"COMMIT");
                     loses.store(is_commit && !has_lost.swap(true, SeqCst), SeqCst);
