@@ -9,11 +9,11 @@ use std::{
 /// What is waited for at most. Real mail servers wait longer; whoever waits less tries again more often.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-pub struct Line(BufReader<TcpStream>);
+pub(crate) struct Line(BufReader<TcpStream>);
 
 impl Line {
     /// Connects, and hears the greeting.
-    pub fn open(place: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn open(place: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&place, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -24,7 +24,7 @@ impl Line {
     }
 
     /// Says something, and hears the last line of the reply.
-    pub fn say(&mut self, what: &str) -> io::Result<String> {
+    pub(crate) fn say(&mut self, what: &str) -> io::Result<String> {
         self.0.get_mut().write_all(format!("{what}\r\n").as_bytes())?;
         self.reply()
     }
@@ -43,7 +43,7 @@ impl Line {
     }
 
     /// Says RETR, and takes as many octets.
-    pub fn retrieve(&mut self, length: usize) -> io::Result<Vec<u8>> {
+    pub(crate) fn retrieve(&mut self, length: usize) -> io::Result<Vec<u8>> {
         self.0.get_mut().write_all(b"RETR\r\n")?;
         let mut octets = vec![0; length];
         self.0.read_exact(&mut octets)?;

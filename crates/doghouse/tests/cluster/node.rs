@@ -13,11 +13,11 @@ use super::{
     common::{Daemon, House, site::Site},
 };
 
-pub struct Node {
+pub(crate) struct Node {
     house: House,
     daemon: Option<Daemon>,
-    pub pop2: SocketAddr,
-    pub lmtp: SocketAddr,
+    pub(crate) pop2: SocketAddr,
+    pub(crate) lmtp: SocketAddr,
 }
 
 /// An address that is free, and stays so as far as nobody wants the same.
@@ -26,28 +26,28 @@ fn free() -> SocketAddr {
 }
 
 impl Node {
-    pub fn start(site: &Site) -> Self {
+    pub(crate) fn start(site: &Site) -> Self {
         let (pop2, lmtp) = (free(), free());
         let house = site.house(&format!(
             "[limits]\nsessions_per_address = 100\nmail_sessions_per_address = 100\nlogin_failures = 1000\n\
              [log]\nlevel = 'warn,doghouse::daemon=info'\n\
              [[listener]]\naddress = '{pop2}'\n[[lmtp]]\naddress = '{lmtp}'\n"
         ));
-        let users: String = (0..USERS).map(|user| format!("u{user}:{{PLAIN}}bone{user}\n")).collect();
-        std::fs::write(house.path().join("users"), users).unwrap();
+        let users: Vec<String> = (0..USERS).map(|user| format!("u{user}:{{PLAIN}}bone{user}")).collect();
+        std::fs::write(house.path().join("users"), users.join("\n") + "\n").unwrap();
         let daemon = Some(house.serve());
         Self { house, daemon, pop2, lmtp }
     }
 
     /// With no warning; it is away for a moment.
-    pub fn kill_and_start_again(&mut self) {
+    pub(crate) fn kill_and_start_again(&mut self) {
         // Dropping it kills it.
         drop(self.daemon.take());
         thread::sleep(Duration::from_millis(700));
         self.daemon = Some(self.house.serve());
     }
 
-    pub fn pause(&self, how_long: Duration) {
+    pub(crate) fn pause(&self, how_long: Duration) {
         let daemon = self.daemon.as_ref().unwrap();
         daemon.signal(Signal::STOP);
         thread::sleep(how_long);

@@ -9,7 +9,7 @@ use super::{Board, USERS, line::Line, message};
 /// How many messages a session fetches at most.
 const SOME: usize = 40;
 
-pub fn run(reader: usize, places: [SocketAddr; 2], board: &Board) {
+pub(crate) fn run(reader: usize, places: [SocketAddr; 2], board: &Board) {
     let (user, mut turn) = (reader % USERS, reader / USERS);
     while !board.over.load(SeqCst) {
         turn += 1;
@@ -58,11 +58,14 @@ fn session(user: usize, place: SocketAddr, board: &Board) -> io::Result<usize> {
         reply = line.say("ACKD")?;
     }
     let fetched = acknowledged.len();
-    if line.say("QUIT")?.starts_with('+') {
+    let reply = line.say("QUIT").inspect_err(|_| board.perhaps_gone.lock().unwrap().extend(&acknowledged))?;
+    if reply.starts_with('+') {
         board.gone.lock().unwrap().extend(acknowledged);
         return Ok(fetched.max(1));
     }
-    Err(refused("QUIT"))
+    // Some of them are still there, or the server could not say.
+    board.perhaps_gone.lock().unwrap().extend(acknowledged);
+    Err(refused(&reply))
 }
 
 /// The number of a message that is whole and as it was sent.

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::atomic::Ordering::SeqCst, thread, time::Dur
 
 use super::{Board, WRITERS, line::Line, message, user_of};
 
-pub fn run(writer: usize, places: [SocketAddr; 2], board: &Board) {
+pub(crate) fn run(writer: usize, places: [SocketAddr; 2], board: &Board) {
     let (mut turn, mut line) = (writer, None);
     for n in (writer..board.total).step_by(WRITERS) {
         let mut first = true;
