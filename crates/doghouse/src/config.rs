@@ -162,7 +162,7 @@ struct RawAdmin {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum RawSource {
+enum Source {
     Files,
     Database,
 }
@@ -170,7 +170,7 @@ enum RawSource {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawAccounts {
-    source: Spanned<RawSource>,
+    source: Spanned<Source>,
     passwd_file: PathBuf,
     devices_file: PathBuf,
     last_use_file: PathBuf,
@@ -180,7 +180,7 @@ struct RawAccounts {
 impl Default for RawAccounts {
     fn default() -> Self {
         Self {
-            source: Spanned::new(0..0, RawSource::Files),
+            source: Spanned::new(0..0, Source::Files),
             passwd_file: "users".into(),
             devices_file: "devices".into(),
             last_use_file: "last-use".into(),
@@ -231,9 +231,9 @@ impl Config {
         let database = raw.database.map(|raw| raw.check(folder)).transpose();
         let database = database.map_err(|(at, what)| refuse(at, what))?;
         let accounts = match (raw.accounts.source.get_ref(), &database) {
-            (RawSource::Files, _) => AccountsIn::Files,
-            (RawSource::Database, Some(database)) => AccountsIn::Database(database.clone()),
-            (RawSource::Database, None) => {
+            (Source::Files, _) => AccountsIn::Files,
+            (Source::Database, Some(database)) => AccountsIn::Database(database.clone()),
+            (Source::Database, None) => {
                 let what = "accounts in a database need [database], which says where that is";
                 return Err(refuse(raw.accounts.source.span().start, what.to_owned()));
             }

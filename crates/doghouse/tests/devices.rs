@@ -169,7 +169,7 @@ fn mail_is_where_the_users_file_says() {
     }
     let (code, said, _) = run(&house, &["check"]);
     assert_eq!(code, 78);
-    assert!(said.contains("fault: user rex: the users file does not say"), "{said}");
+    assert!(said.contains("fault: user rex: the account does not say"), "{said}");
     assert!(said.contains("user tom cannot log in: its field userdb_mail is not understood"), "{said}");
 }
 

@@ -37,13 +37,12 @@ const DOMAIN: u16 = 53;
 
 impl Grant {
     /// What a configuration needs: its own folder and those of its files to read; mail, sockets, the note of devices
-    /// and temporary files to write.
+    /// and temporary files to write. Of accounts in a database, of which there may be any number, nothing is asked.
     #[must_use]
     pub fn of(config: &Config, accounts: &Accounts) -> Self {
         let mut grant = Self::of_configuration(config);
         let all_in_homes = mail(config).any(Location::is_in_home);
-        for name in accounts.names() {
-            let fields = accounts.fields(&name).unwrap_or_default();
+        for fields in accounts.fields_at_hand() {
             if all_in_homes || fields.mail.as_ref().is_some_and(Location::is_in_home) {
                 grant.writes.extend(fields.home.as_deref().map(of_home));
             }
