@@ -43,7 +43,7 @@ impl<'a> Kennel<'a> {
         )
         .unwrap();
         let config = format!(
-            "hostname = 'dog-house.example'\nsandbox = false\n[accounts]\nsource = 'database'\n\
+            "hostname = 'dog-house.example'\n[accounts]\nsource = 'database'\n\
              [database]\nconnect = \"{database}\"\nobjects = 'file:objects'\nretry_seconds = 1\n\
              [mail]\ndefault = ['maildir:mail/{{user}}']\n\
              [delivery]\ndomains = ['dog-house.example']\naliases = 'aliases'\n\
@@ -241,6 +241,7 @@ fn devices_log_in_and_their_use_is_noted() {
     };
     let near = add(&["vax", "--label", "MicroVAX", "--from", "127.0.0.1,::1", "--read-only"]);
     let far = add(&["vax", "--label", "far", "--from", "192.0.2.0/24"]);
+    let later = add(&["vax", "--label", "later"]);
     let (code, _, errors) = kennel.run(&["user", "device", "add", "vax", "--label", "far"]);
     assert_eq!(code, 65);
     assert!(errors.contains("there is a device \"far\" already"), "{errors}");
@@ -261,10 +262,14 @@ fn devices_log_in_and_their_use_is_noted() {
     assert!(client.say("QUIT").contains("1 marked messages could not be deleted"));
 
     let list = kennel.must(&["user", "device", "list"], "");
-    assert!(list.starts_with("USER") && list.matches("never").count() == 2, "{list}");
+    assert!(list.starts_with("USER") && list.matches("never").count() == 3, "{list}");
+    assert_eq!(log_in(&daemon, "vax", &later), "#1 messages for you");
+    kennel
+        .sql("UPDATE device SET used_at = now() + interval '1 h', used_from = 'there' WHERE label = 'later'");
     assert!(daemon.stop().success());
     let list = kennel.must(&["user", "device", "list", "vax"], "");
     assert!(list.contains(" from 127.0.0.1\n") && list.matches("never").count() == 1, "{list}");
+    assert!(list.contains(" from there\n"), "another server's later note stays: {list}");
     let json = kennel.must(&["user", "device", "list", "--json"], "");
     assert!(json.contains("\"from\": [\n      \"127.0.0.1/32\",\n      \"::1/128\"\n    ]"), "{json}");
     assert!(json.contains("\"last_use\": null") && json.contains("\"from\": \"127.0.0.1\""), "{json}");

@@ -19,6 +19,7 @@ use super::found::{Found, Lookup};
 use super::passwd_file::check_name;
 use super::remembered::Memory;
 use super::rows::{Rows, usable};
+use super::scheme::Locked;
 use super::table::Credential;
 use super::{Refused, Verified};
 use crate::peer::Peer;
@@ -76,7 +77,12 @@ impl DatabaseAccounts {
         let row = row.unwrap_or_default();
         let (credential, fields) = match usable(&row.password, &row.extra) {
             Ok((hash, fields)) => (Arc::new(Credential::new(hash)), Some(fields)),
-            Err(_locked) => (Arc::clone(&checks.nobody), None),
+            Err(locked) => {
+                if locked != Locked::OnPurpose {
+                    tracing::warn!(?user, warning = %locked, "an account is locked");
+                }
+                (Arc::clone(&checks.nobody), None)
+            }
         };
         let stored = row.password.as_bytes();
         let logins: Vec<_> =
@@ -122,9 +128,10 @@ impl DatabaseAccounts {
         Rows::new(self.0.database.clone())
     }
 
-    /// Looks for accounts of these names.
-    pub(super) async fn find(&self, names: &[&str]) -> Result<Found, Error> {
-        Ok(Found::in_rows(self.look_for(names).await?))
+    /// Looks for an account of this name.
+    pub(super) async fn find(&self, name: &str) -> Result<Lookup, Error> {
+        let mut found = self.look_for(BTreeSet::from([name.to_owned()])).await?;
+        Ok(found.remove(name).unwrap_or(Lookup::Nobody))
     }
 
     /// See [`Accounts::answer`](super::Accounts::answer).
@@ -132,26 +139,15 @@ impl DatabaseAccounts {
         &self,
         question: impl Fn(&dyn Fn(&str) -> bool) -> T,
     ) -> Result<(T, Found), Error> {
-        let mut known = HashMap::new();
-        loop {
-            let (answer, mut wanted) = ask_of(&known, false, &question);
-            if wanted.is_empty() {
-                return Ok((answer, Found::in_rows(known)));
-            }
-            drop(answer);
-            // What it asks for where the rest is there, such as all that an alias leads to, is looked up with it.
-            wanted.extend(ask_of(&known, true, &question).1);
-            let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-            known.extend(self.look_for(&wanted).await?);
-        }
+        let (answer, known) = settle(question, |names| self.look_for(names)).await?;
+        Ok((answer, Found::in_rows(known)))
     }
 
-    async fn look_for(&self, names: &[&str]) -> Result<HashMap<String, Lookup>, Error> {
+    async fn look_for(&self, names: BTreeSet<String>) -> Result<HashMap<String, Lookup>, Error> {
         const SQL: &str = "SELECT name, extra FROM account WHERE name = ANY($1)";
-        let mut found: HashMap<_, _> =
-            names.iter().map(|name| ((*name).to_owned(), Lookup::Nobody)).collect();
-        let names: Vec<&str> =
-            names.iter().copied().filter(|name| check_name(name.as_bytes()).is_ok()).collect();
+        let mut found: HashMap<_, _> = names.into_iter().map(|name| (name, Lookup::Nobody)).collect();
+        let names = found.keys().map(String::as_str);
+        let names: Vec<&str> = names.filter(|name| check_name(name.as_bytes()).is_ok()).collect();
         if names.is_empty() {
             return Ok(found);
         }
@@ -241,6 +237,27 @@ impl Default for Row {
     }
 }
 
+/// The answer to a question about accounts, and what was found of those that it asks for.
+async fn settle<T, F>(
+    question: impl Fn(&dyn Fn(&str) -> bool) -> T,
+    look_for: impl Fn(BTreeSet<String>) -> F,
+) -> Result<(T, HashMap<String, Lookup>), Error>
+where
+    F: Future<Output = Result<HashMap<String, Lookup>, Error>>,
+{
+    let mut known = HashMap::new();
+    loop {
+        let (answer, mut wanted) = ask_of(&known, false, &question);
+        if wanted.is_empty() {
+            return Ok((answer, known));
+        }
+        drop(answer);
+        // What it asks for where the rest is there, such as all that an alias leads to, is looked up with it.
+        wanted.extend(ask_of(&known, true, &question).1);
+        known.extend(look_for(wanted).await?);
+    }
+}
+
 /// The answer to a question about accounts, of which some are known and the others are taken to be there or not; and
 /// for which of those it has asked.
 fn ask_of<T>(
@@ -262,5 +279,40 @@ fn ask_of<T>(
 impl fmt::Debug for DatabaseAccounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.database.place())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::recipients::{Aliases, Recipients};
+
+    /// Whose mail an address is, and how often the database was asked for it.
+    async fn resolve(address: &str) -> (Vec<String>, usize) {
+        let members: Vec<String> = (0..500).map(|n| format!("user{n}")).collect();
+        let aliases = format!("all: {}\nboth: Fido, pack+x\npack: all, rex\n*: fido", members.join(", "));
+        let aliases = Aliases::parse(&aliases, "aliases".as_ref(), &[]).unwrap();
+        let recipients = Recipients { domains: Vec::new(), delimiter: Some('+'), aliases };
+        let asked = Cell::new(0);
+        let look_for = async |names: BTreeSet<String>| {
+            asked.set(asked.get() + 1);
+            let is_user = |name: &str| name.starts_with("user") || ["fido", "rex"].contains(&name);
+            let found = |name: &str| if is_user(name) { Lookup::Unclear } else { Lookup::Nobody };
+            Ok(names.into_iter().map(|name| (name.clone(), found(&name))).collect())
+        };
+        let question = |is_user: &dyn Fn(&str) -> bool| recipients.resolve(address, is_user);
+        let (targets, _) = settle(question, look_for).await.unwrap();
+        (targets.unwrap().into_iter().map(|target| target.user).collect(), asked.get())
+    }
+
+    #[tokio::test]
+    async fn whatever_leads_to_users_the_database_is_asked_a_few_times() {
+        for address in ["fido", "FIDO", "fido+lists", "nobody", "nobody+x"] {
+            assert_eq!(resolve(address).await, (vec!["fido".to_owned()], 1), "{address}");
+        }
+        let (users, asked) = resolve("both").await;
+        assert!(users.len() == 502 && asked <= 3, "{} users, asked {asked} times", users.len());
     }
 }

@@ -49,13 +49,6 @@ impl Found {
             Where::Rows(rows) => rows.get(user).cloned().unwrap_or(Lookup::Nobody),
         }
     }
-
-    pub(super) fn contains(&self, user: &str) -> bool {
-        match &self.0 {
-            Where::Table(table) => table.contains(user),
-            Where::Rows(rows) => rows.get(user).is_some_and(|found| !matches!(found, Lookup::Nobody)),
-        }
-    }
 }
 
 /// Names of users, as many at a time as can be held.

@@ -178,7 +178,7 @@ impl Accounts {
     pub async fn contains(&self, user: &str) -> Result<bool, Error> {
         match &self.0 {
             Source::Files(files) => Ok(files.table().contains(user)),
-            Source::Database(accounts) => Ok(accounts.find(&[user]).await?.contains(user)),
+            Source::Database(accounts) => Ok(!matches!(accounts.find(user).await?, Lookup::Nobody)),
         }
     }
 
@@ -186,7 +186,7 @@ impl Accounts {
     pub async fn look_up(&self, user: &str) -> Result<Lookup, Error> {
         match &self.0 {
             Source::Files(files) => Ok(files.table().look_up(user)),
-            Source::Database(accounts) => Ok(accounts.find(&[user]).await?.look_up(user)),
+            Source::Database(accounts) => accounts.find(user).await,
         }
     }
 
