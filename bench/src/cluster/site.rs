@@ -134,13 +134,13 @@ impl Site {
                  SELECT folder.id, folder.newest + n, 5, 6, '\\x00' FROM folder JOIN postbox ON postbox.id = postbox,
                  generate_series(1, {size}) n WHERE owner = 'big';
              INSERT INTO body (folder, id, octets)
-                 SELECT folder.id, folder.newest + n, 'woof' || chr(10)::bytea FROM folder JOIN postbox ON postbox.id = postbox,
+                 SELECT folder.id, folder.newest + n, '\\x776f6f660a'::bytea FROM folder JOIN postbox ON postbox.id = postbox,
                  generate_series(1, {size}) n WHERE owner = 'big';
              UPDATE folder SET messages = {size}, newest = newest + {size}, removals = removals + 1
                  WHERE postbox = (SELECT id FROM postbox WHERE owner = 'big');
              UPDATE postbox SET messages = {size}, octets = {size} * 5 WHERE owner = 'big';"
         );
-        self.postgres.sql(&self.connect, &sql.replace("'woof' || chr(10)::bytea", "'woof\\x0a'::bytea"));
+        self.postgres.sql(&self.connect, &sql);
         self.postgres.sql(&self.connect, "VACUUM ANALYZE message");
     }
 }
