@@ -39,7 +39,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Store(command) => {
             block_on(&mut Builder::new_current_thread(), exit::OS, store::run(&command))
         }
-        Command::User(command) => user::run(command),
+        Command::User(command) => block_on(&mut Builder::new_current_thread(), exit::OS, user::run(command)),
         Command::Who(admin) => asking(watch::who(&admin)),
         Command::Kick { whom, admin } => asking(watch::kick(&whom, &admin)),
         Command::Trace { whom, admin } => asking(watch::trace(whom, &admin)),

@@ -50,7 +50,9 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// The database of several servers, where there is one.
     pub database: Option<Database>,
-    /// The users and their passwords.
+    /// Where the users and their passwords are.
+    pub accounts: AccountsIn,
+    /// The file of the users and their passwords.
     pub passwd_file: PathBuf,
     /// The passwords of their devices; it need not be there.
     pub devices_file: PathBuf,
@@ -78,6 +80,15 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// The socket by which commands ask the running server.
     pub admin: Option<Endpoint>,
+}
+
+/// Where accounts are.
+#[derive(Debug, Clone)]
+pub enum AccountsIn {
+    /// In the files that the configuration names.
+    Files,
+    /// In this database.
+    Database(Database),
 }
 
 /// What is logged, and how.
@@ -149,9 +160,17 @@ struct RawAdmin {
     mode: Option<Spanned<String>>,
 }
 
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Source {
+    Files,
+    Database,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawAccounts {
+    source: Spanned<Source>,
     passwd_file: PathBuf,
     devices_file: PathBuf,
     last_use_file: PathBuf,
@@ -161,6 +180,7 @@ struct RawAccounts {
 impl Default for RawAccounts {
     fn default() -> Self {
         Self {
+            source: Spanned::new(0..0, Source::Files),
             passwd_file: "users".into(),
             devices_file: "devices".into(),
             last_use_file: "last-use".into(),
@@ -210,6 +230,14 @@ impl Config {
         };
         let database = raw.database.map(|raw| raw.check(folder)).transpose();
         let database = database.map_err(|(at, what)| refuse(at, what))?;
+        let accounts = match (raw.accounts.source.get_ref(), &database) {
+            (Source::Files, _) => AccountsIn::Files,
+            (Source::Database, Some(database)) => AccountsIn::Database(database.clone()),
+            (Source::Database, None) => {
+                let what = "accounts in a database need [database], which says where that is";
+                return Err(refuse(raw.accounts.source.span().start, what.to_owned()));
+            }
+        };
         let location = |text: Spanned<String>| {
             let at = text.span().start;
             let location = match (text.get_ref().strip_prefix("postgres:"), &database) {
@@ -267,6 +295,7 @@ impl Config {
             folder: folder.to_owned(),
             listeners,
             database,
+            accounts,
             passwd_file: folder.join(raw.accounts.passwd_file),
             devices_file: folder.join(raw.accounts.devices_file),
             last_use_file: folder.join(raw.accounts.last_use_file),
@@ -343,6 +372,7 @@ mod tests {
             socket = "pop2.sock"
             mode = "0600"
             [accounts]
+            source = "files"
             passwd_file = "/etc/dovecot/users"
             devices_file = "devs"
             last_use_file = "/var/lib/doghouse/last-use"
@@ -423,6 +453,15 @@ mod tests {
     }
 
     #[test]
+    fn accounts_are_in_files_or_in_the_database() {
+        assert!(matches!(parse("").unwrap().accounts, AccountsIn::Files));
+        let database = "[database]\nconnect = 'host=/run'\nobjects = 'file:x'\n[accounts]\n";
+        assert!(matches!(parse(database).unwrap().accounts, AccountsIn::Files));
+        let config = parse(&format!("{database}source = 'database'")).unwrap();
+        assert!(matches!(config.accounts, AccountsIn::Database(_)));
+    }
+
+    #[test]
     fn decision_28_cleartext_from_loopback_and_listed_networks_only() {
         let listener = parse("[[listener]]\ncleartext_from = ['192.168.7.0/24', 'fd00::/8']")
             .unwrap()
@@ -496,6 +535,11 @@ mod tests {
             ("[log]\nformat = 'xml'", ":2:10: unknown variant `xml`"),
             ("[admin]\nsocket = 'x'\nmode = 'rw'", ":3:8: mode is written in octal"),
             ("[mail]\ndefault = ['postgres:{user}']", ":2:12: a place in PostgreSQL needs [database]"),
+            (
+                "[accounts]\nsource = 'database'",
+                ":2:10: accounts in a database need [database], which says where that is",
+            ),
+            ("[accounts]\nsource = 'ldap'", ":2:10: unknown variant `ldap`, expected `files` or `database`"),
             ("[database]\n", ":1:1: missing field `connect`"),
             (
                 "[database]\nconnect = 'host=/run'\nobjects = '/srv'",

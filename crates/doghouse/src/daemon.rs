@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 use crate::{
     accounts,
-    config::{Config, Endpoint},
+    config::{AccountsIn, Config, Endpoint},
     guard::Guard,
     house::{self, Doghouse},
     phase::Phase,
@@ -351,15 +351,24 @@ async fn keep_last_use(shared: Arc<Shared>) {
 
 /// Writes down when devices were used last; a fault is told once.
 async fn write_last_use(shared: &Arc<Shared>, told: &mut bool) {
-    let shared = Arc::clone(shared);
-    let written = tokio::task::spawn_blocking(move || {
-        let file = shared.loaded().house.config().last_use_file.clone();
-        shared.guard.last_use.write(&file).map_err(|error| (error, file))
-    });
-    if let Ok(Err((error, file))) = written.await
+    let loaded = shared.loaded();
+    let config = loaded.house.config();
+    let (place, written) = match &config.accounts {
+        AccountsIn::Files => {
+            let (file, shared) = (config.last_use_file.clone(), Arc::clone(shared));
+            let written = tokio::task::spawn_blocking(move || shared.guard.last_use.write(&file)).await;
+            let written = written.unwrap_or(Ok(())).map_err(|error| error.to_string());
+            (config.last_use_file.display().to_string(), written)
+        }
+        AccountsIn::Database(database) => {
+            let written = shared.guard.last_use.write_to(database).await;
+            ("the database".to_owned(), written.map_err(|error| error.to_string()))
+        }
+    };
+    if let Err(error) = written
         && !std::mem::replace(told, true)
     {
-        warn!(file = %file.display(), %error, "cannot write down when devices were used last");
+        warn!(file = %place, %error, "cannot write down when devices were used last");
     }
 }
 

@@ -1,14 +1,14 @@
 //! What a session may ask the house for: whether a login is good, and that account's mail.
 
-use std::{future::Future, io::ErrorKind};
+use std::{future::Future, io::ErrorKind, path::PathBuf};
 
 use pop2::Login;
 use postbox::{Error, FolderName, Postbox, Store, Terms, USER, chain::Chain};
 use tokio::{io::AsyncRead, time::Instant};
 
 use crate::{
-    accounts::{self, Accounts, Fields},
-    config::{Config, Listener},
+    accounts::{self, Accounts, Fields, Found, Lookup, Refused},
+    config::{AccountsIn, Config, Listener},
     guard::{Counted, Guard, Patience},
     peer::Peer,
     recipients::{Aliases, AliasesError, Recipients, Target, Unknown},
@@ -35,11 +35,15 @@ pub enum Refusal {
     /// It is not known where the account's mail is.
     #[error("your mailbox cannot be opened now; try again later")]
     Mail,
+    /// The account cannot be looked up, so that the login is neither right nor wrong.
+    #[error("your login cannot be checked now; try again later")]
+    Accounts,
 }
 
 impl Refusal {
     /// All there are.
-    pub const ALL: [Self; 5] = [Self::Password, Self::Cleartext, Self::Throttled, Self::Sessions, Self::Mail];
+    pub const ALL: [Self; 6] =
+        [Self::Password, Self::Cleartext, Self::Throttled, Self::Sessions, Self::Mail, Self::Accounts];
 
     /// In a word, for those who count.
     #[must_use]
@@ -50,6 +54,7 @@ impl Refusal {
             Self::Throttled => "throttled",
             Self::Sessions => "sessions",
             Self::Mail => "mail",
+            Self::Accounts => "accounts",
         }
     }
 }
@@ -80,6 +85,8 @@ pub struct Admitted<P> {
     pub user: String,
     /// Its mail.
     pub postbox: P,
+    /// Its home, if it has one.
+    pub home: Option<PathBuf>,
     /// The device whose password it was.
     pub device: Option<String>,
     /// Whether what is marked is kept all the same.
@@ -132,14 +139,16 @@ impl Doghouse {
         Self { accounts, recipients, config }
     }
 
-    /// The account's mail.
-    pub fn postbox(&self, user: &str) -> Result<Chain<Store>, NoMail> {
-        postbox(&self.config, &self.accounts, user)
+    /// The mailboxes that an address stands for.
+    pub async fn recipients_of(&self, address: &str) -> Result<Vec<Target>, Unresolved> {
+        self.resolve(address).await.map(|(targets, _)| targets)
     }
 
-    /// The mailboxes that an address stands for.
-    pub fn recipients_of(&self, address: &str) -> Result<Vec<Target>, Unknown> {
-        self.recipients.resolve(address, &|user| self.accounts.contains(user))
+    /// The same, and what was found of their accounts.
+    async fn resolve(&self, address: &str) -> Result<(Vec<Target>, Found), Unresolved> {
+        let (targets, found) =
+            self.accounts.answer(|is_user| self.recipients.resolve(address, is_user)).await?;
+        Ok((targets?, found))
     }
 
     /// Delivers a message; it is durable when this returns. With the same `id` it is delivered once, into a store that
@@ -151,7 +160,7 @@ impl Doghouse {
         message: R,
         id: Option<&str>,
     ) -> Result<(), Undelivered> {
-        let postbox = self.postbox(&target.user)?;
+        let postbox = postbox(&self.config, &self.accounts, &target.user).await?;
         let inbox = FolderName::inbox();
         let may_make = !target.by_stranger || self.config.delivery.make_folders;
         let is_there = may_make || postbox.folders().await?.contains(&target.folder);
@@ -190,27 +199,49 @@ impl From<Error> for Undelivered {
     }
 }
 
+/// Why it cannot be told whose mail an address is.
+#[derive(Debug, thiserror::Error)]
+pub enum Unresolved {
+    /// It is nobody's here.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// Accounts cannot be looked up.
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
+}
+
 /// Why it cannot be told where an account's mail is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum NoMail {
     /// There is no such account.
     #[error("there is no such mailbox")]
     Nobody,
-    /// The users file has something of the account that is not understood, or no home where one is needed.
+    /// The accounts have something of this one that is not understood, or no home where one is needed.
     #[error(
-        "the users file does not say where that account's mail is: it needs a home, and fields that are understood; see doghouse check"
+        "the account does not say where its mail is: it needs a home, and fields that are understood; see doghouse check"
     )]
     NoPlace,
+    /// The account cannot be looked up.
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
 }
 
 /// An account's mail: where the users file says, else in the stores that the configuration names.
-pub fn postbox(config: &Config, accounts: &Accounts, user: &str) -> Result<Chain<Store>, NoMail> {
-    let fields = match accounts.fields(user) {
-        Some(fields) => fields,
-        None if accounts.contains(user) => return Err(NoMail::NoPlace),
+pub async fn postbox(config: &Config, accounts: &Accounts, user: &str) -> Result<Chain<Store>, NoMail> {
+    found(config, user, accounts.look_up(user).await?)
+}
+
+/// The same, of an account that was looked up.
+fn found(config: &Config, user: &str, lookup: Lookup) -> Result<Chain<Store>, NoMail> {
+    match lookup {
+        Lookup::Fields(fields) => open(config, user, &fields),
+        Lookup::Unclear => Err(NoMail::NoPlace),
         // Whose mail may be there still.
-        None => Fields::default(),
-    };
+        Lookup::Nobody => open(config, user, &Fields::default()),
+    }
+}
+
+fn open(config: &Config, user: &str, fields: &Fields) -> Result<Chain<Store>, NoMail> {
     let home = fields.home.as_deref();
     let places = fields.mail.as_ref().map_or(config.mail.as_slice(), std::slice::from_ref);
     let mut stores = places.iter().map(|location| location.postbox(user, home));
@@ -218,9 +249,12 @@ pub fn postbox(config: &Config, accounts: &Accounts, user: &str) -> Result<Chain
     Ok(Chain::new(first, stores.collect::<Option<_>>().ok_or(NoMail::NoPlace)?))
 }
 
-/// The users of a configuration. This reads its files.
+/// The users of a configuration. This reads its files; it does not ask its database.
 pub fn accounts(config: &Config) -> Result<Accounts, accounts::Error> {
-    Accounts::load(&config.passwd_file, &config.devices_file, config.remember)
+    match &config.accounts {
+        AccountsIn::Files => Accounts::load(&config.passwd_file, &config.devices_file, config.remember),
+        AccountsIn::Database(database) => Accounts::in_database(database.clone(), config.remember),
+    }
 }
 
 /// How a configuration has addresses read. This reads its aliases file.
@@ -235,14 +269,18 @@ pub fn recipients(config: &Config) -> Result<Recipients, AliasesError> {
 
 impl PostOffice for Doghouse {
     async fn resolve(&self, address: &str, size: u64) -> Result<Vec<Target>, Reply> {
-        let targets = self.recipients_of(address).map_err(|unknown| match unknown {
-            Unknown::Domain(_) => Reply::new(550, "5.7.1", unknown),
-            Unknown::User(_) | Unknown::Folder(..) => Reply::new(550, "5.1.1", unknown),
-            // The operator's mistake, which may be mended before the sender gives up.
-            Unknown::Round(_) => Reply::new(451, "4.2.4", unknown),
-        })?;
+        let (targets, accounts) =
+            Self::resolve(self, address).await.map_err(|unresolved| match unresolved {
+                Unresolved::Unknown(unknown) => match unknown {
+                    Unknown::Domain(_) => Reply::new(550, "5.7.1", unknown),
+                    Unknown::User(_) | Unknown::Folder(..) => Reply::new(550, "5.1.1", unknown),
+                    // The operator's mistake, which may be mended before the sender gives up.
+                    Unknown::Round(_) => Reply::new(451, "4.2.4", unknown),
+                },
+                Unresolved::Accounts(error) => not_looked_up(&error),
+            })?;
         for target in &targets {
-            let room = match self.postbox(&target.user) {
+            let room = match found(&self.config, &target.user, accounts.look_up(&target.user)) {
                 Ok(postbox) => self.config.quota.room(&postbox, size).await.map_err(Undelivered::from),
                 Err(nowhere) => Err(nowhere.into()),
             };
@@ -262,6 +300,12 @@ impl PostOffice for Doghouse {
     }
 }
 
+/// What a client is told that would deliver to an account that cannot be looked up, and the log.
+fn not_looked_up(error: &accounts::Error) -> Reply {
+    tracing::error!(%error, "cannot look up an account");
+    Reply::new(451, "4.3.0", "the recipient cannot be looked up now; try again later")
+}
+
 /// What a client is told that would deliver, and the log.
 fn explain(target: &Target, undelivered: &Undelivered) -> Reply {
     let (user, folder) = (&target.user, &target.folder);
@@ -271,6 +315,7 @@ fn explain(target: &Target, undelivered: &Undelivered) -> Reply {
             tracing::error!(?user, "it is not known where an account's mail is; see doghouse check");
             Reply::new(451, "4.3.5", "the message cannot be delivered now; try again later")
         }
+        Undelivered::Nowhere(NoMail::Accounts(error)) => not_looked_up(error),
         Undelivered::Refused(postbox::Undelivered::Full) => {
             tracing::warn!(?user, "mailbox full");
             Reply::new(452, "4.2.2", undelivered)
@@ -307,28 +352,34 @@ impl House for Door<'_> {
         let (user, limits) = (login.user.as_str(), &self.house.config.limits);
         let patience = Patience { free: limits.login_failures, longest: limits.login_delay };
         let passwords: Vec<_> = login.passwords().cloned().collect();
-        let check = self.house.accounts.check(user, &passwords, client);
+        let check = self.house.accounts.check(user, &passwords, client, until);
         let checked = self.guard.logins.check((user, client.block()), patience, until, check).await;
-        let verified =
-            checked.map_err(|_too_many| Refusal::Throttled)?.map_err(|_refused| Refusal::Password)?;
+        let verified = checked.map_err(|_too_many| Refusal::Throttled)?.map_err(|refused| match refused {
+            Refused::Wrong => Refusal::Password,
+            Refused::Unchecked => Refusal::Accounts,
+        })?;
         let user = verified.user().to_owned();
         let place = self.guard.accounts.take(&user, limits.sessions_per_account);
         let place = place.ok_or(Refusal::Sessions)?;
-        let postbox = self.house.postbox(&user).map_err(|error| {
+        let (device, read_only) = (verified.device().map(str::to_owned), verified.read_only());
+        let fields = verified.into_fields();
+        let postbox = open(&self.house.config, &user, &fields).map_err(|error| {
             tracing::error!(?user, %error, "cannot open the mail of an account");
             Refusal::Mail
         })?;
-        let device = verified.device().map(str::to_owned);
         if let Some(device) = &device {
             self.guard.last_use.note(&user, device, client);
         }
-        Ok(Admitted { user, postbox, device, read_only: verified.read_only(), place: Some(place) })
+        Ok(Admitted { user, postbox, home: fields.home, device, read_only, place: Some(place) })
     }
 
-    fn mapped(&self, Admitted { user, .. }: &Admitted<Chain<Store>>, name: &str) -> Option<Chain<Store>> {
+    fn mapped(
+        &self,
+        Admitted { user, home, .. }: &Admitted<Chain<Store>>,
+        name: &str,
+    ) -> Option<Chain<Store>> {
         let folders = &self.house.config.folders;
         let (_, location) = folders.iter().find(|(own, _)| own.replace(USER, user) == name)?;
-        let home = self.house.accounts.fields(user).and_then(|fields| fields.home);
         Some(Chain::new(location.postbox(user, home.as_deref())?, Vec::new()))
     }
 }

@@ -196,9 +196,9 @@ fn while_the_database_is_away_the_server_is_not_ready_and_says_so() {
     assert_eq!(waiting.log_in().chars().next(), Some('#'));
     for away in [true, false] {
         if away {
-            postgres.stop(How::Fast)
+            postgres.stop(How::Fast);
         } else {
-            postgres.pause()
+            postgres.pause();
         }
         wait_for_readiness(&daemon, false);
         assert!(value(&daemon, "doghouse_database_up") < 0.5);
@@ -207,9 +207,9 @@ fn while_the_database_is_away_the_server_is_not_ready_and_says_so() {
         let mut sender = lmtp(&daemon);
         assert!(send(&mut sender, "fido", "Subject: y\n\nwoof").starts_with("451 4.3.0"));
         if away {
-            postgres.start_again()
+            postgres.start_again();
         } else {
-            postgres.resume()
+            postgres.resume();
         }
         wait_for_readiness(&daemon, true);
     }

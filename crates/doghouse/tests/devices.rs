@@ -165,11 +165,11 @@ fn mail_is_where_the_users_file_says() {
     for user in ["rex", "tom"] {
         let (code, _, told) = run(&house, &["deliver", user]);
         assert_eq!(code, 75, "{told}");
-        assert!(told.contains("does not say where that account's mail is"), "{told}");
+        assert!(told.contains("does not say where its mail is"), "{told}");
     }
     let (code, said, _) = run(&house, &["check"]);
     assert_eq!(code, 78);
-    assert!(said.contains("fault: user rex: the users file does not say"), "{said}");
+    assert!(said.contains("fault: user rex: the account does not say"), "{said}");
     assert!(said.contains("user tom cannot log in: its field userdb_mail is not understood"), "{said}");
 }
 

@@ -130,6 +130,53 @@ fn a_process_that_is_shut_off_reaches_nothing_but_its_own() {
     println!("all of it was tried");
 }
 
+#[test]
+fn a_process_that_has_a_database_calls_its_port_and_no_other() {
+    const DENIED: Option<io::ErrorKind> = Some(io::ErrorKind::PermissionDenied);
+    let test = "a_process_that_has_a_database_calls_its_port_and_no_other";
+    let Some(path) = std::env::var_os(INSIDE) else {
+        let (database, other) =
+            (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = database.local_addr().unwrap().port();
+        let house = House::with_config(&format!(
+            "[database]\nconnect = 'host=127.0.0.1 port={port}'\nobjects = 'file:objects'\n"
+        ));
+        fs::create_dir(house.path().join("objects")).unwrap();
+        let ports = format!("{port} {}", other.local_addr().unwrap().port());
+        fs::write(house.path().join("ports"), ports).unwrap();
+        let said = inside(test, house.path());
+        assert!(said.contains("all of it was tried") || said.contains("skipped"), "{said}");
+        return;
+    };
+    let at = |name: &str| Path::new(&path).join(name);
+    let config = Config::load(&at("doghouse.toml")).unwrap();
+    let ports = fs::read_to_string(at("ports")).unwrap();
+    let (database, other) = ports.split_once(' ').unwrap();
+    let runs = std::env::current_exe().unwrap();
+    if sandbox::enter(&Grant::of_configuration(&config)).unwrap() != Shut::All {
+        println!("skipped: this kernel's Landlock knows no ports");
+        return;
+    }
+    let call = |port: &str| kind(TcpStream::connect(format!("127.0.0.1:{port}")));
+    assert_eq!(call(database), None, "the database it calls");
+    assert_eq!(kind(fs::write(at("objects/x"), "")), None, "and objects it writes");
+    assert!(("localhost", 0).to_socket_addrs().is_ok(), "and it looks up names");
+    let address = format!("127.0.0.1:{other}").parse().unwrap();
+    for (what, outcome) in [
+        ("call another port", call(other)),
+        ("call it with the first octets", kind(fast_open(address))),
+        (
+            "call it by MPTCP",
+            kind(open_socket(AddressFamily::INET, SocketType::STREAM, Some(rustix::net::ipproto::MPTCP))),
+        ),
+        ("start a program", kind(Command::new(runs).spawn())),
+        ("write where it only reads", kind(fs::write("/proc/self/comm", "x"))),
+    ] {
+        assert_eq!(outcome, DENIED, "it can {what}");
+    }
+    println!("all of it was tried");
+}
+
 /// What the kernel then refuses to others is the kernel's: here it is asked whether it will.
 #[test]
 fn no_other_process_of_the_same_user_looks_into_the_memory() {
@@ -190,12 +237,15 @@ fn what_a_configuration_needs_is_granted_and_nothing_beside_it() {
     ] {
         let place = if new.contains("etc") { at("etc") } else { at("other") };
         let wanted = Grant::of_configuration(&config(&text.replace(old, new)));
-        assert_eq!(grant.lacks(&wanted), Some(place), "{new}");
+        assert_eq!(grant.lacks(&wanted), Some(place.display().to_string()), "{new}");
     }
 
     let in_homes = text.replace("maildir:ROOT/mail/later/{user}", "maildir:{home}/Maildir");
     let (wanted, _, writes) = granted(&config(&in_homes), homes);
-    assert_eq!((writes.as_str(), grant.lacks(&wanted)), ("homes run", Some(at("homes"))));
+    assert_eq!(
+        (writes.as_str(), grant.lacks(&wanted)),
+        ("homes run", Some(at("homes").display().to_string()))
+    );
     let mapped = format!("{text}[mail.folders]\nx = 'mbox:{{home}}/x'\n");
     assert_eq!(granted(&config(&mapped), homes).2, "homes mail run");
     let own = "rex:{PLAIN}x:::rex:ROOT/homes/rex::mail=mbox:~/x\n";

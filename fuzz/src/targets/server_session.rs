@@ -102,7 +102,7 @@ impl House for Kennel {
         if is_right(login) {
             let postbox = self.postbox(login.user.as_str()).clone();
             let user = login.user.as_str().to_owned();
-            Ok(Admitted { user, postbox, device: None, read_only: false, place: None })
+            Ok(Admitted { user, postbox, home: None, device: None, read_only: false, place: None })
         } else {
             Err(Refusal::Password)
         }

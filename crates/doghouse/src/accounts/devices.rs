@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::vec;
 
 use blake2::{Blake2s256, Digest as _};
 use ipnet::IpNet;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use super::fields::network;
 use crate::{exit::printable, peer::Peer};
 
 /// The characters of a password: none that is taken for another, so that it can be typed on any keyboard.
@@ -53,7 +55,7 @@ pub struct Device {
     /// When it was made, in seconds since 1970.
     pub made: u64,
     /// The digest of user and password, in hexadecimal.
-    digest: String,
+    pub(super) digest: String,
 }
 
 /// What a login is looked up by.
@@ -64,6 +66,41 @@ type Key = [u8; 32];
 pub(super) struct Index(HashMap<Key, Device>);
 
 impl Device {
+    /// A new one, and its password.
+    pub(super) fn make(
+        user: &str,
+        label: &str,
+        from: Vec<IpNet>,
+        read_only: bool,
+    ) -> Result<(Self, Secret), Error> {
+        let is_plain = label.chars().all(|c| !c.is_control());
+        if label.trim() != label || label.is_empty() || label.chars().count() > LABEL || !is_plain {
+            return Err(Error::Label);
+        }
+        let password = random()?;
+        let mut digest = String::new();
+        for octet in self::digest(user, &password) {
+            // Writing to a string cannot fail.
+            let _ = write!(digest, "{octet:02x}");
+        }
+        let made = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+        let (user, label) = (user.to_owned(), label.to_owned());
+        Ok((Self { user, label, from, read_only, made, digest }, password))
+    }
+
+    /// One as a login meets it in a database, with commas between the networks; `None` where these are not understood.
+    pub(super) fn stored(
+        user: &str,
+        label: String,
+        nets: &str,
+        read_only: bool,
+        digest: String,
+    ) -> Option<Self> {
+        let nets = nets.split(',').map(str::trim).filter(|net| !net.is_empty());
+        let from = nets.map(network).collect::<Option<_>>()?;
+        Some(Self { user: user.to_owned(), label, from, read_only, made: 0, digest })
+    }
+
     /// Whether a client may log in with it.
     pub(super) fn takes(&self, client: Peer) -> bool {
         self.from.is_empty() || client.is_in(&self.from)
@@ -102,22 +139,11 @@ impl Devices {
         from: Vec<IpNet>,
         read_only: bool,
     ) -> Result<Secret, Error> {
-        let is_plain = label.chars().all(|c| !c.is_control());
-        if label.trim() != label || label.is_empty() || label.chars().count() > LABEL || !is_plain {
-            return Err(Error::Label);
-        }
+        let (device, password) = Device::make(user, label, from, read_only)?;
         if self.of(user).any(|device| device.label == label) {
             return Err(Error::DeviceExists(label.to_owned()));
         }
-        let password = random()?;
-        let mut digest = String::new();
-        for octet in self::digest(user, &password) {
-            // Writing to a string cannot fail.
-            let _ = write!(digest, "{octet:02x}");
-        }
-        let made = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-        let (user, label) = (user.to_owned(), label.to_owned());
-        self.device.push(Device { user, label, from, read_only, made, digest });
+        self.device.push(device);
         Ok(password)
     }
 
@@ -144,9 +170,18 @@ impl Devices {
     }
 }
 
+impl IntoIterator for Devices {
+    type Item = Device;
+    type IntoIter = vec::IntoIter<Device>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.device.into_iter()
+    }
+}
+
 impl Index {
-    pub(super) fn of(devices: Devices) -> Self {
-        let keyed = devices.device.into_iter().filter_map(|device| Some((key(&device.digest)?, device)));
+    pub(super) fn of(devices: impl IntoIterator<Item = Device>) -> Self {
+        let keyed = devices.into_iter().filter_map(|device| Some((key(&device.digest)?, device)));
         Self(keyed.collect())
     }
 

@@ -1,4 +1,4 @@
-//! What can go wrong with the users file.
+//! What can go wrong with accounts.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,9 +7,9 @@ use thiserror::Error;
 
 use super::passwd_file::{Faults, NameFault};
 
-/// Why the users file was not read or not changed.
+/// Why accounts were not read or not changed.
 ///
-/// The text is whole in itself: it names the file and the remedy, and holds no password and no hash.
+/// The text is whole in itself: it names the place and the remedy, and holds no password and no hash.
 #[derive(Debug, Error)]
 pub enum Error {
     /// Lines of the file are not what they have to be; nothing of the file was taken.
@@ -33,11 +33,11 @@ pub enum Error {
     /// The name given for a new user cannot be one.
     #[error(transparent)]
     Name(#[from] NameFault),
-    /// A user of this name is in the file already.
+    /// There is a user of this name already.
     #[error("there is a user {0} already; change the password instead")]
     Exists(String),
-    /// No user of this name is in the file.
-    #[error("there is no user {0} in the file")]
+    /// There is no user of this name.
+    #[error("there is no user {0}")]
     Unknown(String),
     /// The devices file is not what it has to be; nothing of it was taken.
     #[error("{}: {what}", path.display())]
@@ -71,4 +71,10 @@ pub enum Error {
     /// The system gave no random octets for the key of this process.
     #[error("the system gives no random octets: {0}")]
     Random(getrandom::Error),
+    /// The database of the accounts has failed.
+    #[error(transparent)]
+    Database(#[from] postbox::Error),
+    /// The database of the accounts has not answered in time, or had not a moment ago.
+    #[error("the accounts cannot be looked up now: {0}")]
+    NoAnswer(String),
 }

@@ -63,24 +63,32 @@ impl Fields {
     pub(super) fn parse(rest: &[u8]) -> Result<Self, Locked> {
         let rest = str::from_utf8(rest).map_err(|_| Locked::Fields)?;
         let mut split = rest.splitn(6, ':');
-        let mut fields = Self { home: split.nth(3).and_then(home), ..Self::default() };
-        let extra = split.nth(1).unwrap_or_default();
+        let home = split.nth(3).and_then(home);
+        Self { home, ..Self::default() }.with(split.nth(1).unwrap_or_default())
+    }
+
+    /// Reads the extra fields alone.
+    pub(super) fn of_extra(extra: &str) -> Result<Self, Locked> {
+        Self::default().with(extra)
+    }
+
+    fn with(mut self, extra: &str) -> Result<Self, Locked> {
         let mut mail = None;
-        for field in extra.split([' ', '\t']) {
+        for field in extra.split(|c: char| c.is_ascii_whitespace()) {
             let (key, value) = field.split_once('=').unwrap_or((field, ""));
             match key {
-                "nologin" => fields.no_login = true,
-                "allow_nets" => fields.networks = Some(Networks::parse(value).ok_or(Locked::Networks)?),
+                "nologin" => self.no_login = true,
+                "allow_nets" => self.networks = Some(Networks::parse(value).ok_or(Locked::Networks)?),
                 "allow_real_nets" => return Err(Locked::RealNetworks),
-                "userdb_home" | "home" => fields.home = home(value),
+                "userdb_home" | "home" => self.home = home(value),
                 "userdb_mail" | "mail" => mail = Some(value),
                 _ => {}
             }
         }
         if let Some(mail) = mail {
-            fields.mail = Some(location(mail).ok_or(Locked::Mail)?);
+            self.mail = Some(location(mail).ok_or(Locked::Mail)?);
         }
-        Ok(fields)
+        Ok(self)
     }
 }
 

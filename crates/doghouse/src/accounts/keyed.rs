@@ -30,6 +30,12 @@ impl Key {
         self.mac(&[b"login", &user.len().to_le_bytes(), user.as_bytes(), password.expose()])
     }
 
+    /// The same, of a user whose password is stored so.
+    pub(super) fn stored_login(&self, user: &str, stored: &[u8], password: &Secret) -> Mac {
+        let lengths = [user.len().to_le_bytes(), stored.len().to_le_bytes()].concat();
+        self.mac(&[b"stored", &lengths, user.as_bytes(), stored, password.expose()])
+    }
+
     /// One of `choices`, always the same for a name; zero where there is none to choose.
     pub(super) fn pick(&self, user: &str, choices: usize) -> usize {
         let number = self.picks.hash_one(user) % choices.max(1) as u64;
@@ -58,6 +64,17 @@ mod tests {
             assert_ne!(login("ab", "c"), login(user, password));
         }
         assert_ne!(login("ab", "c"), Key::random().unwrap().login("ab", &Secret::from("c")));
+    }
+
+    #[test]
+    fn a_stored_login_is_of_what_is_stored_as_well() {
+        let key = Key::random().unwrap();
+        let login =
+            |user, stored: &str, password| key.stored_login(user, stored.as_bytes(), &Secret::from(password));
+        assert_eq!(login("a", "b", "c"), login("a", "b", "c"));
+        for (user, stored, password) in [("ab", "", "c"), ("a", "bc", ""), ("", "ab", "c"), ("a", "x", "c")] {
+            assert_ne!(login("a", "b", "c"), login(user, stored, password));
+        }
     }
 
     #[test]

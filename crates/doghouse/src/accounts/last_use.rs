@@ -1,16 +1,20 @@
-//! When each device was used last: noted in memory, and written to a file of its own now and then, since the server
-//! need not be able to write the others.
+//! When each device was used last: noted in memory, and written now and then. Beside files that is a file of its own,
+//! since the server need not be able to write the others; in a database it stands with the device.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
+use postbox::postgres::Database;
 use serde::{Deserialize, Serialize};
 
 use super::edit;
 use crate::peer::Peer;
+
+/// How many devices are written to a database at once.
+const AT_ONCE: usize = 1_000;
 
 /// A login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +28,7 @@ pub struct Use {
 /// Of each user the devices by their labels.
 type Uses = BTreeMap<String, BTreeMap<String, Use>>;
 
-/// The last use of each device, as far as it is not in the file yet.
+/// The last use of each device, as far as it is not written yet.
 #[derive(Debug, Default)]
 pub struct LastUse {
     fresh: Mutex<Uses>,
@@ -34,8 +38,7 @@ impl LastUse {
     /// A device was logged in with, now.
     pub fn note(&self, user: &str, label: &str, from: Peer) {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-        fresh
+        self.fresh()
             .entry(user.to_owned())
             .or_default()
             .insert(label.to_owned(), Use { at, from: from.to_string() });
@@ -46,7 +49,7 @@ impl LastUse {
     /// # Errors
     /// Where the file cannot be written; what was noted is written with the next attempt.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fresh = self.fresh().clone();
         if fresh.is_empty() {
             return Ok(());
         }
@@ -57,13 +60,49 @@ impl LastUse {
         }
         let text = serde_json::to_vec_pretty(&all)?;
         edit::replace(path, &text, fs::metadata(path).ok().as_ref())?;
-        let mut still = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-        still.retain(|user, devices| {
-            let written = fresh.get(user);
+        self.forget(&fresh);
+        Ok(())
+    }
+
+    /// Writes what was noted to the devices in a database; of what several servers note, the latest stays.
+    ///
+    /// # Errors
+    /// Where it cannot be written; what was noted is written with the next attempt.
+    pub async fn write_to(&self, database: &Database) -> Result<(), postbox::Error> {
+        const SQL: &str = "UPDATE device SET used_at = noted.used_at, used_from = noted.used_from
+            FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[])
+                AS noted (account, label, used_at, used_from)
+            WHERE device.account = noted.account AND device.label = noted.label
+                AND (device.used_at IS NULL OR device.used_at < noted.used_at)";
+        let fresh = self.fresh().clone();
+        let uses = fresh
+            .iter()
+            .flat_map(|(user, devices)| devices.iter().map(move |(label, last)| (user, label, last)));
+        let uses: Vec<(&String, &String, &Use)> = uses.collect();
+        for uses in uses.chunks(AT_ONCE) {
+            let users: Vec<&str> = uses.iter().map(|(user, _, _)| user.as_str()).collect();
+            let labels: Vec<&str> = uses.iter().map(|(_, label, _)| label.as_str()).collect();
+            let times = uses.iter().map(|(_, _, last)| UNIX_EPOCH + Duration::from_secs(last.at));
+            let times: Vec<SystemTime> = times.collect();
+            let places: Vec<&str> = uses.iter().map(|(_, _, last)| last.from.as_str()).collect();
+            let connection = database.connection().await?;
+            connection.change("note the use of devices", SQL, &[&users, &labels, &times, &places]).await?;
+        }
+        self.forget(&fresh);
+        Ok(())
+    }
+
+    /// What was written need not be kept, unless there was another use meanwhile.
+    fn forget(&self, written: &Uses) {
+        self.fresh().retain(|user, devices| {
+            let written = written.get(user);
             devices.retain(|label, last| written.and_then(|written| written.get(label)) != Some(last));
             !devices.is_empty()
         });
-        Ok(())
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, Uses> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

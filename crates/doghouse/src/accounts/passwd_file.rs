@@ -201,7 +201,7 @@ impl Line {
     }
 }
 
-fn check_name(name: &[u8]) -> Result<&str, NameFault> {
+pub(super) fn check_name(name: &[u8]) -> Result<&str, NameFault> {
     let text = str::from_utf8(name).map_err(|_| NameFault::Invisible)?;
     match name {
         [] => Err(NameFault::Empty),
@@ -216,7 +216,7 @@ fn check_name(name: &[u8]) -> Result<&str, NameFault> {
 }
 
 /// Only what POP2 can carry (RFC 937, formal syntax), or the new password would never be right.
-fn check_password(password: &Secret) -> Result<(), Error> {
+pub(super) fn check_password(password: &Secret) -> Result<(), Error> {
     match password.expose() {
         [] => Err(Error::EmptyPassword),
         octets if octets.iter().any(|octet| matches!(octet, b'\0' | b'\r' | b'\n' | 0x80..)) => {

@@ -1,21 +1,22 @@
 //! One version of the users file and of the devices file, ready for logins.
 
 use std::collections::HashMap;
-use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::{fmt, fs};
 
 use pop2::Secret;
-use subtle::{Choice, ConstantTimeEq as _};
 
 use super::devices;
 use super::edit;
 use super::error::Error;
 use super::fields::Fields;
+use super::found::Lookup;
 use super::keyed::{Key, Mac};
 use super::passwd_file::{self, Warning};
+use super::remembered::Remembered;
 use super::scheme::Hash;
 
 /// The accounts of one version of the users file, with the passwords that were right since it was read.
@@ -61,11 +62,6 @@ pub(super) struct Credential {
     remembered: Mutex<Option<Remembered>>,
 }
 
-struct Remembered {
-    login: Mac,
-    since: Instant,
-}
-
 impl Table {
     pub(super) fn load(files: &Files) -> Result<Self, Error> {
         // What changes while it is read is read again at the next login.
@@ -93,6 +89,19 @@ impl Table {
         self.accounts.contains_key(user)
     }
 
+    pub(super) fn look_up(&self, user: &str) -> Lookup {
+        match self.accounts.get(user) {
+            None => Lookup::Nobody,
+            Some(Account { fields: None, .. }) => Lookup::Unclear,
+            Some(Account { fields: Some(fields), .. }) => Lookup::Fields(fields.clone()),
+        }
+    }
+
+    /// Of those accounts whose fields are understood.
+    pub(super) fn all_fields(&self) -> impl Iterator<Item = &Fields> {
+        self.accounts.values().filter_map(|account| account.fields.as_ref())
+    }
+
     /// What the user's password is checked against, if the user is known and not locked.
     pub(super) fn credential(&self, user: &str) -> Option<&Arc<Credential>> {
         self.accounts.get(user)?.credential.as_ref()
@@ -103,6 +112,12 @@ impl Table {
     /// `None` if no account of the file is usable.
     pub(super) fn stand_in(&self, user: &str, key: &Key) -> Option<&Arc<Credential>> {
         self.usable.get(key.pick(user, self.usable.len()))
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({} accounts)", self.names.len())
     }
 }
 
@@ -125,18 +140,14 @@ impl Credential {
     /// Whether one of these logins succeeded less than `lifetime` ago.
     pub(super) fn remembers(&self, logins: &[Mac], lifetime: Duration) -> bool {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.as_ref().is_some_and(|remembered| remembered.since.elapsed() >= lifetime) {
-            *remembered = None;
-        }
-        let known = remembered.as_ref().map_or(Mac::default(), |remembered| remembered.login);
-        let same = logins.iter().fold(Choice::from(0), |same, login| same | login.ct_eq(&known));
-        remembered.is_some() && bool::from(same)
+        *remembered = remembered.filter(|remembered| !remembered.is_older_than(lifetime));
+        Remembered::is_one_of(*remembered, logins)
     }
 
     /// Keeps this login, in place of an earlier one.
     pub(super) fn remember(&self, login: Mac) {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        *remembered = Some(Remembered { login, since: Instant::now() });
+        *remembered = Some(Remembered::now(login));
     }
 }
 

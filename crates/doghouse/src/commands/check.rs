@@ -10,16 +10,20 @@ use std::{
 use postbox::{FolderName, Location, Mailbox, Postbox};
 
 use crate::{
-    accounts::{Accounts, read_devices},
-    config::{Config, Endpoint},
+    accounts::{Accounts, Listed, Rows, read_devices},
+    config::{AccountsIn, Config, Endpoint},
     daemon::{Gate, Service, StartError, acceptor, gates, open},
     exit::{self, Failure, OrExit, printable},
     house,
+    recipients::Unknown,
     sandbox::{self, Grant},
     smtp::machine::Protocol,
 };
 
 mod database;
+
+/// So many users in a database are not looked at one by one.
+const MANY: u64 = 1_000;
 
 /// What was found, to be said in the order of the configuration.
 #[derive(Debug, Default)]
@@ -53,10 +57,10 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     if let Some(database) = &config.database {
         database::check(database, &mut report).await;
     }
-    if let Some(accounts) = users(&config, &mut report) {
+    if let Some((accounts, count)) = users(&config, &mut report).await {
         shut(&config, &accounts, &mut report);
-        mail(&config, &accounts, &mut report).await;
-        delivery(&config, &accounts, &mut report);
+        mail(&config, (&accounts, count), &mut report).await;
+        delivery(&config, &accounts, &mut report).await;
     }
 
     let mut output = io::stdout().lock();
@@ -165,26 +169,36 @@ fn shut(config: &Config, accounts: &Accounts, report: &mut Report) {
 }
 
 /// Where mail that comes in goes.
-fn delivery(config: &Config, accounts: &Accounts, report: &mut Report) {
+async fn delivery(config: &Config, accounts: &Accounts, report: &mut Report) {
     let recipients = match house::recipients(config) {
         Ok(recipients) => recipients,
         Err(error) => return report.fault(error),
     };
-    let is_user = |user: &str| accounts.contains(user);
-    for name in recipients.aliases.names().into_iter().filter(|name| !name.starts_with('*')) {
-        if let Err(unknown) = recipients.resolve(name, &is_user) {
+    let names = recipients.aliases.names().into_iter().filter(|name| !name.starts_with('*'));
+    let names: Vec<&str> = names.chain(["postmaster"]).collect();
+    // All at once, so that a database is asked a few times only.
+    let resolve = |is_user: &dyn Fn(&str) -> bool| -> Vec<Option<Unknown>> {
+        names.iter().map(|name| recipients.resolve(name, is_user).err()).collect()
+    };
+    let mut unknown = match accounts.answer(resolve).await {
+        Ok((unknown, _)) => unknown,
+        Err(error) => return report.fault(error),
+    };
+    let no_postmaster = unknown.pop().flatten().is_some();
+    for (name, unknown) in names.iter().zip(unknown) {
+        if let Some(unknown) = unknown {
             report.warning(format_args!("the alias {name} leads to nobody: {unknown}"));
         }
     }
     let domains = recipients.domains.join(", ");
     report.good(format_args!("mail is taken for {domains}; aliases: {}", recipients.aliases.names().len()));
-    if !config.smtp.is_empty() && recipients.resolve("postmaster", &is_user).is_err() {
+    if !config.smtp.is_empty() && no_postmaster {
         report.warning("nobody is postmaster, to whom mail must be taken; make an alias (RFC 5321, 4.5.1)");
     }
 }
 
-fn users(config: &Config, report: &mut Report) -> Option<Accounts> {
-    let path = config.passwd_file.display();
+/// Who may log in, and how many they are.
+async fn users(config: &Config, report: &mut Report) -> Option<(Accounts, u64)> {
     let accounts = match house::accounts(config) {
         Ok(accounts) => accounts,
         Err(error) => {
@@ -192,6 +206,34 @@ fn users(config: &Config, report: &mut Report) -> Option<Accounts> {
             return None;
         }
     };
+    let count = match accounts.count().await {
+        Ok(count) => count,
+        Err(error) => {
+            report.fault(error);
+            return None;
+        }
+    };
+    let place = match &config.accounts {
+        AccountsIn::Files => {
+            users_file(config, &accounts, report).await;
+            config.passwd_file.display().to_string()
+        }
+        AccountsIn::Database(database) => {
+            if count <= MANY {
+                users_rows(&Rows::new(database.clone()), report).await;
+            }
+            database.place().to_owned()
+        }
+    };
+    match count {
+        0 => report.warning(format_args!("{place} has no users; doghouse user add USER makes one")),
+        count => report.good(format_args!("users in {place}: {count}")),
+    }
+    Some((accounts, count))
+}
+
+async fn users_file(config: &Config, accounts: &Accounts, report: &mut Report) {
+    let path = config.passwd_file.display();
     for warning in accounts.warnings() {
         report.warning(format_args!("{path}: {warning}"));
     }
@@ -204,18 +246,34 @@ fn users(config: &Config, report: &mut Report) -> Option<Accounts> {
         }
     }
     let devices = read_devices(&config.devices_file).unwrap_or_default();
-    for device in devices.iter().filter(|device| !accounts.contains(&device.user)) {
-        report.warning(format_args!("the device {:?} is of {:?}, who is no user", device.label, device.user));
+    for device in devices.iter() {
+        if accounts.contains(&device.user).await.is_ok_and(|is_user| !is_user) {
+            let (label, user) = (&device.label, &device.user);
+            report.warning(format_args!("the device {label:?} is of {user:?}, who is no user"));
+        }
     }
-    match accounts.len() {
-        0 => report.warning(format_args!("{path} has no users; doghouse user add USER makes one")),
-        count => report.good(format_args!("users in {path}: {count}")),
+}
+
+/// In a database a device is always a user's.
+async fn users_rows(rows: &Rows, report: &mut Report) {
+    let mut after = String::new();
+    loop {
+        let page = match rows.page(&after).await {
+            Ok(page) => page,
+            Err(error) => return report.fault(error),
+        };
+        let Some(last) = page.last() else { return };
+        after.clone_from(&last.name);
+        for Listed { name, fault } in page {
+            if let Some(fault) = fault {
+                report.warning(format_args!("user {name} cannot log in: {fault}"));
+            }
+        }
     }
-    Some(accounts)
 }
 
 /// Opens every account's default mailbox, as a login would.
-async fn mail(config: &Config, accounts: &Accounts, report: &mut Report) {
+async fn mail(config: &Config, (accounts, count): (&Accounts, u64), report: &mut Report) {
     for base in config.mail.iter().filter_map(Location::base).filter(|base| !base.is_dir()) {
         let in_root = base.ancestors().find(|above| above.is_dir()) == Some(Path::new("/"));
         let remedy = if in_root && config.sandbox {
@@ -225,10 +283,21 @@ async fn mail(config: &Config, accounts: &Accounts, report: &mut Report) {
         };
         report.warning(format_args!("there is no folder {} yet; {remedy}", base.display()));
     }
+    if matches!(config.accounts, AccountsIn::Database(_)) && count > MANY {
+        return report.warning(format_args!(
+            "there are more than {MANY} users: their fields and mailboxes were not looked at; doghouse user list and doghouse mailbox verify do so"
+        ));
+    }
     let mut messages: u64 = 0;
     let mut whole = true;
-    for user in accounts.names() {
-        let opened = match house::postbox(config, accounts, &user) {
+    let mut users = accounts.names();
+    loop {
+        let user = match users.next().await {
+            Ok(Some(user)) => user,
+            Ok(None) => break,
+            Err(error) => return report.fault(error),
+        };
+        let opened = match house::postbox(config, accounts, &user).await {
             Ok(postbox) => postbox.select(&FolderName::inbox()).await.map_err(|fault| fault.to_string()),
             Err(nowhere) => Err(nowhere.to_string()),
         };

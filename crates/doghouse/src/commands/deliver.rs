@@ -12,7 +12,7 @@ use crate::{
     cli::Deliver,
     config::Config,
     exit::{self, Failure, OrExit},
-    house::{self, Doghouse, NoMail, Undelivered},
+    house::{self, Doghouse, NoMail, Undelivered, Unresolved},
     recipients::Target,
     smtp::message::Incoming,
 };
@@ -32,7 +32,13 @@ pub(super) async fn run(arguments: &Deliver) -> Result<(), Failure> {
     let accounts = house::accounts(&config).or_exit(exit::TEMPORARY)?;
     let recipients = house::recipients(&config).or_exit(exit::TEMPORARY)?;
     let house = Doghouse::new(config, accounts, recipients);
-    let targets = house.recipients_of(&arguments.user).or_exit(exit::NO_USER)?;
+    let targets = house.recipients_of(&arguments.user).await.map_err(|unresolved| {
+        let code = match unresolved {
+            Unresolved::Unknown(_) => exit::NO_USER,
+            Unresolved::Accounts(_) => exit::TEMPORARY,
+        };
+        Failure::new(code, unresolved)
+    })?;
     if let ([target], None) = (targets.as_slice(), &arguments.id) {
         return deliver(&house, target, folder, tokio::io::stdin(), None).await;
     }
@@ -77,7 +83,7 @@ async fn deliver(
             Undelivered::Nowhere(NoMail::Nobody) => exit::NO_USER,
             // The one thing that no time and no operator is to change.
             Undelivered::Refused(Refused::TooLarge(_)) => exit::UNAVAILABLE,
-            Undelivered::Nowhere(NoMail::NoPlace)
+            Undelivered::Nowhere(NoMail::NoPlace | NoMail::Accounts(_))
             | Undelivered::Refused(Refused::Full | Refused::Store(_)) => exit::TEMPORARY,
         };
         Failure::new(code, undelivered)

@@ -45,7 +45,7 @@ pub(super) async fn run(arguments: &Demo) -> Result<(), Failure> {
     let config = Config::load(&path).or_exit(exit::CONFIG)?;
     edit(&config.passwd_file, |users| users.add(USER, &Secret::from(PASSWORD))).or_exit(exit::IO)?;
     let accounts = house::accounts(&config).or_exit(exit::CONFIG)?;
-    let postbox = house::postbox(&config, &accounts, USER).or_exit(exit::SOFTWARE)?;
+    let postbox = house::postbox(&config, &accounts, USER).await.or_exit(exit::SOFTWARE)?;
     for (_, message) in MAIL {
         postbox.deliver(&FolderName::inbox(), message).await.or_exit(exit::IO)?;
     }

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::output::{say, say_json};
 use crate::{
-    accounts::Accounts,
+    accounts::{Accounts, Names},
     cli::{ConfigFile, Mailbox, OneFolder, Users},
     config::Config,
     exit::{self, Failure, OrExit},
-    house,
+    house::{self, NoMail},
     transfer::{self, Tally},
 };
 
@@ -46,14 +46,14 @@ impl Site {
     /// The mail of a user, who may have been removed: the mail stays then.
     async fn mail_of(&self, user: &str) -> Result<Chain<Store>, Failure> {
         let nobody = || Failure::new(exit::NO_USER, format!("there is no user {user:?}, and no mail of one"));
-        let mail = house::postbox(&self.config, &self.accounts, user).map_err(|nowhere| {
-            if self.accounts.contains(user) {
-                Failure::new(exit::CONFIG, format!("{user}: {nowhere}"))
-            } else {
-                nobody()
-            }
-        })?;
-        if !self.accounts.contains(user) {
+        let is_user = self.contains(user).await?;
+        let mail =
+            house::postbox(&self.config, &self.accounts, user).await.map_err(|nowhere| match nowhere {
+                NoMail::Accounts(error) => Failure::new(exit::UNAVAILABLE, error),
+                nowhere if is_user => Failure::new(exit::CONFIG, format!("{user}: {nowhere}")),
+                _ => nobody(),
+            })?;
+        if !is_user {
             let folders = mail.folders().await.or_exit(exit::IO)?;
             if folders.len() < 2 && mail.select(&FolderName::inbox()).await.or_exit(exit::IO)?.count() == 0 {
                 return Err(nobody());
@@ -63,8 +63,12 @@ impl Site {
     }
 
     /// Those who were named, or everybody.
-    fn users(&self, arguments: &Users) -> Vec<String> {
-        if arguments.users.is_empty() { self.accounts.names() } else { arguments.users.clone() }
+    fn users(&self, arguments: &Users) -> Names {
+        if arguments.users.is_empty() { self.accounts.names() } else { arguments.users.clone().into() }
+    }
+
+    async fn contains(&self, user: &str) -> Result<bool, Failure> {
+        self.accounts.contains(user).await.or_exit(exit::UNAVAILABLE)
     }
 }
 
@@ -80,8 +84,8 @@ struct Row {
 
 async fn list(arguments: &Users) -> Result<(), Failure> {
     let site = Site::load(&arguments.config)?;
-    let mut rows = Vec::new();
-    for user in site.users(arguments) {
+    let (mut rows, mut users) = (Vec::new(), site.users(arguments));
+    while let Some(user) = users.next().await.or_exit(exit::UNAVAILABLE)? {
         let mail = site.mail_of(&user).await?;
         for folder in mail.folders().await.or_exit(exit::IO)? {
             let mut mailbox = mail.select(&folder).await.or_exit(exit::IO)?;
@@ -125,7 +129,7 @@ struct Outcome {
 
 async fn import(store: &str, to: &OneFolder) -> Result<(), Failure> {
     let site = Site::load(&to.config)?;
-    if !site.accounts.contains(&to.user) {
+    if !site.contains(&to.user).await? {
         return Err(Failure::new(exit::NO_USER, format!("there is no user {:?}", to.user)));
     }
     let mail = site.mail_of(&to.user).await?;
@@ -186,7 +190,8 @@ async fn copy(
 async fn verify(arguments: &Users) -> Result<(), Failure> {
     let site = Site::load(&arguments.config)?;
     let (mut outcomes, mut progress) = (Vec::new(), Progress::new());
-    'users: for user in site.users(arguments) {
+    let mut users = site.users(arguments);
+    'users: while let Some(user) = users.next().await.or_exit(exit::UNAVAILABLE)? {
         let mail = site.mail_of(&user).await?;
         for folder in mail.folders().await.or_exit(exit::IO)? {
             let verified = transfer::verify(&mail, &folder, progress.of(&folder)).await;

@@ -15,6 +15,25 @@ pub(super) fn say_json(value: &(impl Serialize + ?Sized)) -> Result<(), Failure>
     say(&(text + "\n"))
 }
 
+/// A list in JSON, of which one thing at a time is held. It looks as [`say_json`] has it.
+#[derive(Debug, Default)]
+pub(super) struct JsonList {
+    is_begun: bool,
+}
+
+impl JsonList {
+    pub(super) fn add(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value).or_exit(exit::SOFTWARE)?;
+        let begin = if std::mem::replace(&mut self.is_begun, true) { ",\n  " } else { "[\n  " };
+        // A line end within a text is escaped.
+        say(&(begin.to_owned() + &text.replace('\n', "\n  ")))
+    }
+
+    pub(super) fn end(self) -> Result<(), Failure> {
+        say(if self.is_begun { "\n]\n" } else { "[]\n" })
+    }
+}
+
 /// Rows under a head, each column as wide as it has to be.
 pub(super) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let rows = rows.into_iter().map(|row| row.map(|cell| printable(&cell)));

@@ -4,52 +4,79 @@ mod device;
 
 use std::{
     io::{BufRead, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use pop2::Secret;
+use postbox::postgres::Database;
 use zeroize::Zeroizing;
 
 use crate::{
-    accounts::{self, PasswdFile, edit, passwd_file},
-    cli::{SetPassword, User},
-    config::Config,
-    exit::{self, Failure, OrExit},
+    accounts::{self, Listed, Rows, edit, passwd_file},
+    cli::{ConfigFile, SetPassword, User},
+    config::{AccountsIn, Config},
+    exit::{self, Failure, OrExit, printable},
 };
 
-pub(super) fn run(command: User) -> Result<(), Failure> {
+pub(super) async fn run(command: User) -> Result<(), Failure> {
     match command {
-        User::Add { devices_only: false, user } => set_password(&user, PasswdFile::add),
+        User::Add { devices_only: false, user } => {
+            let (config, password) = (load(&user.config)?, new_password(&user)?);
+            done(match &config.accounts {
+                AccountsIn::Files => edit(&config.passwd_file, |file| file.add(&user.user, &password)),
+                AccountsIn::Database(database) => rows(database).add(&user.user, &password).await,
+            })
+        }
         User::Add { devices_only: true, user } => {
-            change(&users_file(&user.config.path)?, |file| file.add_for_devices(&user.user))
+            let config = load(&user.config)?;
+            done(match &config.accounts {
+                AccountsIn::Files => edit(&config.passwd_file, |file| file.add_for_devices(&user.user)),
+                AccountsIn::Database(database) => rows(database).add_for_devices(&user.user).await,
+            })
         }
-        User::Passwd(arguments) => set_password(&arguments, PasswdFile::set_password),
+        User::Passwd(user) => {
+            let (config, password) = (load(&user.config)?, new_password(&user)?);
+            done(match &config.accounts {
+                AccountsIn::Files => {
+                    edit(&config.passwd_file, |file| file.set_password(&user.user, &password))
+                }
+                AccountsIn::Database(database) => rows(database).set_password(&user.user, &password).await,
+            })
+        }
         User::Remove { user, config } => {
-            let config = Config::load(&config.path).or_exit(exit::CONFIG)?;
-            change(&config.passwd_file, |file| file.remove(&user))?;
-            device::forget(&config, &user)
+            let config = load(&config)?;
+            match &config.accounts {
+                AccountsIn::Files => {
+                    done(edit(&config.passwd_file, |file| file.remove(&user)))?;
+                    device::forget(&config, &user)
+                }
+                AccountsIn::Database(database) => done(rows(database).remove(&user).await),
+            }
         }
-        User::Device(command) => device::run(command),
-        User::List(config) => list(&users_file(&config.path)?),
+        User::Device(command) => device::run(command).await,
+        User::List(config) => {
+            let config = load(&config)?;
+            match &config.accounts {
+                AccountsIn::Files => list_file(&config.passwd_file),
+                AccountsIn::Database(database) => list_rows(&rows(database)).await,
+            }
+        }
     }
 }
 
-type Change = fn(&mut PasswdFile, &str, &Secret) -> Result<(), accounts::Error>;
-
-fn set_password(arguments: &SetPassword, how: Change) -> Result<(), Failure> {
-    let path = users_file(&arguments.config.path)?;
-    let password = if arguments.password_stdin { first_line()? } else { ask(&arguments.user)? };
-    change(&path, |file| how(file, &arguments.user, &password))
+fn load(config: &ConfigFile) -> Result<Config, Failure> {
+    Config::load(&config.path).or_exit(exit::CONFIG)
 }
 
-fn change(
-    path: &Path,
-    how: impl FnOnce(&mut PasswdFile) -> Result<(), accounts::Error>,
-) -> Result<(), Failure> {
-    edit(path, how).map_err(|error| Failure::new(code(&error), error))
+fn rows(database: &Database) -> Rows {
+    Rows::new(database.clone())
 }
 
-fn list(path: &Path) -> Result<(), Failure> {
+fn done<T>(outcome: Result<T, accounts::Error>) -> Result<T, Failure> {
+    outcome.map_err(|error| Failure::new(code(&error), error))
+}
+
+fn list_file(path: &Path) -> Result<(), Failure> {
     let octets = Zeroizing::new(match std::fs::read(path) {
         Ok(octets) => octets,
         Err(error) => return Err(Failure::new(exit::IO, format!("cannot read {}: {error}", path.display()))),
@@ -66,8 +93,24 @@ fn list(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn users_file(config: &Path) -> Result<PathBuf, Failure> {
-    Config::load(config).map(|config| config.passwd_file).or_exit(exit::CONFIG)
+async fn list_rows(rows: &Rows) -> Result<(), Failure> {
+    let (mut after, mut output) = (String::new(), std::io::stdout().lock());
+    loop {
+        let page = done(rows.page(&after).await)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after.clone_from(&last.name);
+        for Listed { name, fault } in page {
+            let name = printable(&name);
+            writeln!(output, "{name}").or_exit(exit::IO)?;
+            if let Some(fault) = fault {
+                eprintln!("doghouse: user {name} cannot log in: {fault}");
+            }
+        }
+    }
+}
+
+fn new_password(user: &SetPassword) -> Result<Secret, Failure> {
+    if user.password_stdin { first_line() } else { ask(&user.user) }
 }
 
 fn first_line() -> Result<Secret, Failure> {
@@ -107,5 +150,6 @@ fn code(error: &accounts::Error) -> u8 {
         Error::Unknown(_) => exit::NO_USER,
         Error::Hash(_) | Error::Unwritable(_) => exit::SOFTWARE,
         Error::Random(_) => exit::OS,
+        Error::Database(_) | Error::NoAnswer(_) => exit::UNAVAILABLE,
     }
 }

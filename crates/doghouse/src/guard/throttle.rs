@@ -20,7 +20,7 @@ use std::{
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::peer::Block;
+use crate::{accounts::Refused, peer::Block};
 
 /// How long failures count.
 const MEMORY: Duration = Duration::from_mins(15);
@@ -76,15 +76,15 @@ struct State {
 }
 
 impl Throttle {
-    /// Lets a login be checked when its turn has come, and takes note of how it went. It is not checked where its
-    /// turn does not come before `until`.
-    pub async fn check<T, E>(
+    /// Lets a login be checked when its turn has come, and takes note of how it went, if that could be found out. It is
+    /// not checked where its turn does not come before `until`.
+    pub async fn check<T>(
         &self,
         (user, block): (&str, Block),
         patience: Patience,
         until: Instant,
-        check: impl Future<Output = Result<T, E>>,
-    ) -> Result<Result<T, E>, TooMany> {
+        check: impl Future<Output = Result<T, Refused>>,
+    ) -> Result<Result<T, Refused>, TooMany> {
         let account = self.hash.hash_one(user);
         let place = (account, block);
         let known = self.known().contains_key(&place);
@@ -107,6 +107,9 @@ impl Throttle {
             turns.push(turn);
         }
         let outcome = check.await;
+        if matches!(outcome, Err(Refused::Unchecked)) {
+            return Ok(outcome);
+        }
         let now = Instant::now();
         for turn in &mut turns {
             turn.note(outcome.is_ok(), known, now);
@@ -200,7 +203,7 @@ mod tests {
     /// How many seconds a login takes, and whether it was looked at.
     async fn login(throttle: &Throttle, user: &str, from: u8, right: bool) -> (u64, bool) {
         let begun = Instant::now();
-        let check = async { if right { Ok(()) } else { Err(()) } };
+        let check = async { if right { Ok(()) } else { Err(Refused::Wrong) } };
         let until = begun + Duration::from_mins(1);
         let outcome = throttle.check((user, at(from)), PATIENCE, until, check).await;
         (begun.elapsed().as_secs(), outcome.is_ok())
@@ -262,6 +265,29 @@ mod tests {
             guess(&throttle, "smith", 200).await;
         }
         assert_eq!(login(&throttle, "fido", 200, true).await, (0, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_checked_is_neither_a_failure_nor_a_success() {
+        let throttle = Throttle::default();
+        let begun = Instant::now();
+        let unchecked = async |user: &str| {
+            let until = begun + Duration::from_mins(10);
+            let check = async { Err::<(), _>(Refused::Unchecked) };
+            throttle.check((user, at(1)), PATIENCE, until, check).await
+        };
+        for _ in 0..20 {
+            assert_eq!(unchecked("fido").await, Ok(Err(Refused::Unchecked)));
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let mut times = Vec::new();
+        for n in 0..5 {
+            times.push(guess(&throttle, &format!("user{n}"), 1).await);
+            unchecked("fido").await.unwrap().unwrap_err();
+        }
+        // Each waits for its turn, before and after the failures that count.
+        assert_eq!(times, [0, 0, 0, 0, 0], "those between have waited");
+        assert_eq!(begun.elapsed(), Duration::from_secs(1 + 2 + 4));
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use postbox::{
 
 use crate::{
     accounts::Accounts,
-    config::{Config, Endpoint},
+    config::{AccountsIn, Config, Endpoint},
 };
 
 /// What the system tells of itself, which the server reads: connections that are slow, locks left behind, its share of
@@ -37,13 +37,12 @@ const DOMAIN: u16 = 53;
 
 impl Grant {
     /// What a configuration needs: its own folder and those of its files to read; mail, sockets, the note of devices
-    /// and temporary files to write.
+    /// and temporary files to write. Of accounts in a database, of which there may be any number, nothing is asked.
     #[must_use]
     pub fn of(config: &Config, accounts: &Accounts) -> Self {
         let mut grant = Self::of_configuration(config);
         let all_in_homes = mail(config).any(Location::is_in_home);
-        for name in accounts.names() {
-            let fields = accounts.fields(&name).unwrap_or_default();
+        for fields in accounts.fields_at_hand() {
             if all_in_homes || fields.mail.as_ref().is_some_and(Location::is_in_home) {
                 grant.writes.extend(fields.home.as_deref().map(of_home));
             }
@@ -55,10 +54,11 @@ impl Grant {
     /// The same without what the users' own fields add.
     #[must_use]
     pub fn of_configuration(config: &Config) -> Self {
-        let files = [&config.passwd_file, &config.devices_file];
+        let in_files = matches!(config.accounts, AccountsIn::Files);
+        let files = [&config.passwd_file, &config.devices_file].into_iter().filter(|_| in_files);
         let pairs = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
         let pairs = pairs.flat_map(|pair| [&pair.certificate, &pair.key]);
-        let files = files.into_iter().chain(&config.delivery.aliases).chain(pairs);
+        let files = files.chain(&config.delivery.aliases).chain(pairs);
         // A file is replaced by another of its name, so its folder is what counts; and that of the file itself, where
         // the name is a link.
         let folders = files.flat_map(|file| [file.clone(), file.canonicalize().unwrap_or_default()]);
@@ -73,7 +73,7 @@ impl Grant {
             Endpoint::Unix { path, .. } => path.parent().map(nearest),
             Endpoint::Tcp(_) => None,
         });
-        let notes = config.last_use_file.parent().map(nearest);
+        let notes = config.last_use_file.parent().filter(|_| in_files).map(nearest);
         let writes = mail
             .chain(sockets)
             .chain(notes)

@@ -9,11 +9,12 @@ use std::time::Duration;
 use pop2::Secret;
 use tempfile::TempDir;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use crate::accounts::files::FileAccounts;
 use crate::accounts::keyed::Key;
 use crate::accounts::table::{Files, Table};
-use crate::accounts::{Accounts, Refused, edit, edit_devices};
+use crate::accounts::{Accounts, Refused, Source, edit, edit_devices};
 use crate::peer::Peer;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -41,22 +42,42 @@ fn kennel(users: &str, remember: Duration) -> Kennel {
     }
 }
 
+async fn names(accounts: &Accounts) -> Vec<String> {
+    let (mut names, mut found) = (accounts.names(), Vec::new());
+    while let Some(name) = names.next().await.unwrap() {
+        found.push(name);
+    }
+    found
+}
+
+fn soon() -> Instant {
+    Instant::now() + HOUR
+}
+
 impl Kennel {
+    fn files(&self) -> &FileAccounts {
+        match &self.accounts.0 {
+            Source::Files(files) => files,
+            Source::Database(_) => panic!("there is no database"),
+        }
+    }
+
     async fn lets_in(&self, user: &str, passwords: &[&str]) -> bool {
         self.lets_in_from(Peer::Local, user, passwords).await
     }
 
     async fn lets_in_from(&self, from: Peer, user: &str, passwords: &[&str]) -> bool {
         let candidates: Vec<_> = passwords.iter().copied().map(Secret::from).collect();
-        match self.accounts.check(user, &candidates, from).await {
+        match self.accounts.check(user, &candidates, from, soon()).await {
             Ok(verified) => verified.user() == user,
-            Err(Refused) => false,
+            Err(Refused::Wrong) => false,
+            Err(Refused::Unchecked) => panic!("files are always there"),
         }
     }
 
     /// Takes all permits, so that no hash can be computed.
     fn busy(&self) -> OwnedSemaphorePermit {
-        let cores = &self.accounts.0.cores;
+        let cores = &self.files().0.checks.cores;
         Arc::clone(cores).try_acquire_many_owned(u32::try_from(cores.available_permits()).unwrap()).unwrap()
     }
 
@@ -167,7 +188,7 @@ async fn a_change_of_the_file_acts_at_once_and_forgets_what_was_remembered() {
     edit(&kennel.users, |file| file.add("ann", &Secret::from("stick"))).unwrap();
     assert!(!kennel.remembers("rex", "bone").await);
     assert!(kennel.lets_in("ann", &["stick"]).await && kennel.lets_in("rex", &["bone"]).await);
-    assert_eq!(clone.names(), ["spot", "rex", "tom", "max", "ann"], "a clone is the same accounts");
+    assert_eq!(names(&clone).await, ["spot", "rex", "tom", "max", "ann"], "a clone is the same accounts");
 
     edit(&kennel.users, |file| file.set_password("rex", &Secret::from("ball"))).unwrap();
     assert!(!kennel.lets_in("rex", &["bone"]).await);
@@ -175,7 +196,7 @@ async fn a_change_of_the_file_acts_at_once_and_forgets_what_was_remembered() {
 
     edit(&kennel.users, |file| file.remove("rex")).unwrap();
     assert!(!kennel.lets_in("rex", &["ball", "bone"]).await);
-    assert!(!kennel.accounts.contains("rex"));
+    assert!(!kennel.accounts.contains("rex").await.unwrap());
 }
 
 #[tokio::test]
@@ -186,11 +207,11 @@ async fn a_faulty_or_missing_file_leaves_the_accounts_as_they_were() {
     assert!(kennel.remembers("rex", "bone").await);
     fs::remove_file(&kennel.users).unwrap();
     assert!(kennel.lets_in("rex", &["bone"]).await);
-    assert_eq!(kennel.accounts.len(), 4);
+    assert_eq!(kennel.accounts.count().await.unwrap(), 4);
 
     fs::write(&kennel.users, "rex:{PLAIN}ball\n").unwrap();
     assert!(kennel.lets_in("rex", &["ball"]).await);
-    assert_eq!(kennel.accounts.len(), 1);
+    assert_eq!(kennel.accounts.count().await.unwrap(), 1);
 }
 
 #[test]
@@ -203,7 +224,7 @@ fn a_fault_is_logged_once_a_version() {
         tracing::subscriber::with_default(subscriber, work);
         fs::read_to_string(log.path()).unwrap()
     };
-    let look = || kennel.accounts.0.read_anew();
+    let look = || kennel.files().0.read_anew();
     assert_eq!(logged(&look), "");
     fs::write(&kennel.users, "spot:{SSHA}hunter2\nhunter2\n").unwrap();
     let log = logged(&|| (0..3).for_each(|_| look()));
@@ -222,9 +243,9 @@ fn a_fault_is_logged_once_a_version() {
 async fn what_is_known_of_the_file() {
     let kennel = kennel(KENNEL, HOUR);
     let accounts = &kennel.accounts;
-    assert_eq!((accounts.len(), accounts.is_empty()), (4, false));
-    assert_eq!(accounts.names(), ["spot", "rex", "tom", "max"]);
-    assert!(accounts.contains("tom") && !accounts.contains("ann"));
+    assert_eq!(accounts.count().await.unwrap(), 4);
+    assert_eq!(names(accounts).await, ["spot", "rex", "tom", "max"]);
+    assert!(accounts.contains("tom").await.unwrap() && !accounts.contains("ann").await.unwrap());
     let warnings: Vec<_> =
         accounts.warnings().into_iter().map(|warning| (warning.line, warning.user)).collect();
     assert_eq!(warnings, [(4, "max".to_owned())]);
@@ -247,7 +268,7 @@ async fn a_device_logs_in_from_where_it_is_and_without_a_slow_hash() {
     .unwrap();
     let inside = Peer::at([192, 168, 7, 9].into());
     let check = async |user: &str, password: &Secret, from: Peer| {
-        kennel.accounts.check(user, std::slice::from_ref(password), from).await.ok()
+        kennel.accounts.check(user, std::slice::from_ref(password), from, soon()).await.ok()
     };
     {
         let _busy = kennel.busy();
@@ -286,7 +307,8 @@ async fn networks_of_an_account_are_obeyed() {
     let devices = kennel.users.with_extension("devices");
     let vax = edit_devices(&devices, |all| all.add("rex", "MicroVAX", Vec::new(), false)).unwrap();
     for (from, expected) in [([192, 168, 7, 9], true), ([192, 168, 8, 9], false)] {
-        let verified = kennel.accounts.check("rex", std::slice::from_ref(&vax), Peer::at(from.into())).await;
+        let verified =
+            kennel.accounts.check("rex", std::slice::from_ref(&vax), Peer::at(from.into()), soon()).await;
         assert_eq!(verified.is_ok(), expected, "a device is bound to the networks of its account as well");
     }
 }

@@ -169,7 +169,7 @@ fn changes_that_cannot_be_made_change_nothing() {
         file.add("spot", &bone).unwrap_err().to_string(),
         "there is a user spot already; change the password instead"
     );
-    assert_eq!(file.set_password("ann", &bone).unwrap_err().to_string(), "there is no user ann in the file");
+    assert_eq!(file.set_password("ann", &bone).unwrap_err().to_string(), "there is no user ann");
     for (name, fault) in [
         ("", NameFault::Empty),
         ("two dogs", NameFault::Invisible),
