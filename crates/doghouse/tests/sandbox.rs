@@ -6,7 +6,7 @@ mod common;
 
 use std::{
     fs, io,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
     os::unix::{
         fs::{PermissionsExt, chown, symlink},
         net::{UnixListener, UnixStream},
