@@ -168,7 +168,9 @@ impl Open {
             config.application_name("doghouse");
         }
         config.connect_timeout(connect_patience).tcp_user_timeout(patience);
-        config.keepalives_idle(patience).keepalives_interval(patience / 3).keepalives_retries(3);
+        // The system counts them in seconds, and takes none that is 0.
+        let interval = (patience / 3).max(Duration::from_secs(1));
+        config.keepalives_idle(patience).keepalives_interval(interval).keepalives_retries(3);
         tls::require(&mut config);
         let place = place(&config);
         let limits = limits(patience);
