@@ -170,6 +170,21 @@ fn the_check_says_what_is_missing() {
     assert_eq!(output.status.code(), Some(78));
 }
 
+#[test]
+fn without_its_tables_a_server_is_not_ready_and_makes_none() {
+    let site = Site::new();
+    let house = site.house("[metrics]\naddress = '127.0.0.1:0'\n");
+    let config = fs::read_to_string(house.config()).unwrap();
+    let fresh = Postgres::shared().database();
+    fs::write(house.config(), config.replace(&site.connect, &fresh)).unwrap();
+    let daemon = house.serve();
+    wait_for_readiness(&daemon, false);
+    daemon.wait_for_log("run doghouse store migrate");
+    said(&house, &["store", "migrate"]);
+    wait_for_readiness(&daemon, true);
+    assert_eq!(daemon.connect().log_in(), "#0 messages for you");
+}
+
 fn wait_for_readiness(daemon: &Daemon, ready: bool) {
     let begun = Instant::now();
     loop {

@@ -112,11 +112,11 @@ impl Database {
         Ok(Connection::new(client, Arc::clone(&open.place), self.0.settings.patience))
     }
 
-    /// Whether it answers, within a time.
+    /// Whether it answers, within a time, and has mail's tables.
     pub async fn answers(&self, within: Duration) -> Result<(), Error> {
         let asked = async {
             let connection = self.connection().await?;
-            connection.rows("ask", "SELECT 1", &[]).await.map(drop)
+            connection.rows("ask", "SELECT id FROM postbox LIMIT 1", &[]).await.map(drop)
         };
         let answer = tokio::time::timeout(within, asked).await;
         answer.unwrap_or_else(|_elapsed| Err(self.failed("ask", "it does not answer")))
