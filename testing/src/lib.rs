@@ -1,4 +1,5 @@
-//! Real servers for tests and measurements: PostgreSQL, an object store that speaks S3, and `HAProxy`.
+//! Real servers for tests and measurements: PostgreSQL, an object store that speaks S3, and `HAProxy`; and a client
+//! ([`Line`]).
 //!
 //! Each is private to the process that starts it, listens on the loopback address or in a temporary folder, and is gone
 //! when that process is, whatever ends it.
@@ -10,11 +11,13 @@
 
 mod haproxy;
 mod http;
+mod line;
 mod postgres;
 mod programs;
 mod s3;
 mod supervised;
 
 pub use haproxy::{Front, Haproxy};
+pub use line::Line;
 pub use postgres::{How, Options, Postgres, Tcp, Tls};
 pub use s3::S3;

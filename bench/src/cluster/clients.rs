@@ -1,12 +1,13 @@
 //! Clients: each on a thread, one session after the other.
 
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
+    io,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
+
+use testing::Line;
 
 use crate::site::Node;
 
@@ -22,46 +23,14 @@ pub(crate) enum Job {
     DeliverLarge,
 }
 
-struct Line(BufReader<TcpStream>);
-
 fn wrong(reply: &str) -> io::Error {
     io::Error::other(format!("the server says {reply:?}"))
 }
 
-impl Line {
-    fn open(place: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(place)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        let mut line = Self(BufReader::new(stream));
-        line.reply()?;
-        Ok(line)
-    }
-
-    fn say(&mut self, what: &str) -> io::Result<String> {
-        self.0.get_mut().write_all(format!("{what}\r\n").as_bytes())?;
-        self.reply()
-    }
-
-    fn reply(&mut self) -> io::Result<String> {
-        loop {
-            let mut line = String::new();
-            if self.0.read_line(&mut line)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let is_numbered = line.as_bytes().first().is_some_and(u8::is_ascii_digit);
-            if !is_numbered || line.as_bytes().get(3) != Some(&b'-') {
-                return Ok(line.trim_end().to_owned());
-            }
-        }
-    }
-
-    /// Logs in; returns how many messages there are.
-    fn log_in(&mut self, user: &str) -> io::Result<usize> {
-        let reply = self.say(&format!("HELO {user} bone"))?;
-        number(&reply, '#')
-    }
+/// Logs in; returns how many messages there are.
+fn log_in(line: &mut Line, user: &str) -> io::Result<usize> {
+    let reply = line.say(&format!("HELO {user} bone"))?;
+    number(&reply, '#')
 }
 
 /// The number in a reply that begins with a mark.
@@ -79,7 +48,7 @@ fn letter(octets: usize) -> String {
 pub(crate) fn fill(nodes: &[&Node], accounts: usize, messages: usize) -> io::Result<()> {
     let message = letter(5 * 1024);
     for (user, node) in (0..accounts).zip(nodes.iter().cycle()) {
-        let mut line = Line::open(node.lmtp)?;
+        let mut line = Line::open(node.lmtp, PATIENCE)?;
         line.say("LHLO bench.example")?;
         for _ in 0..messages {
             deliver(&mut line, user, &message)?;
@@ -144,20 +113,17 @@ fn fetch(
     done: &AtomicU64,
     is_over: &impl Fn() -> bool,
 ) -> io::Result<()> {
-    let mut line = Line::open(node.pop2)?;
-    let count = line.log_in(&format!("u{user}"))?;
+    let mut line = Line::open(node.pop2, PATIENCE)?;
+    let count = log_in(&mut line, &format!("u{user}"))?;
     if matches!(job, Job::Count) {
         line.say("QUIT")?;
         done.fetch_add(1, Relaxed);
         return Ok(());
     }
-    let mut octets = Vec::new();
     let mut reply = line.say("READ 1")?;
     // Of what other rows have delivered meanwhile only some.
     for _ in 0..count.min(50) {
-        octets.resize(number(&reply, '=')?, 0);
-        line.0.get_mut().write_all(b"RETR\r\n")?;
-        line.0.read_exact(&mut octets)?;
+        line.retrieve(number(&reply, '=')?)?;
         done.fetch_add(1, Relaxed);
         if is_over() {
             return Ok(());
@@ -176,7 +142,7 @@ fn take_in(
     is_over: &impl Fn() -> bool,
 ) -> io::Result<()> {
     let message = letter(octets);
-    let mut line = Line::open(node.lmtp)?;
+    let mut line = Line::open(node.lmtp, PATIENCE)?;
     line.say("LHLO bench.example")?;
     while !is_over() {
         deliver(&mut line, turn(), &message)?;
@@ -195,10 +161,10 @@ pub(crate) struct Wait {
 
 /// One session of an account of which it is known how much it has.
 pub(crate) fn wait(node: &Node, user: &str, size: usize) -> io::Result<Wait> {
-    let mut line = Line::open(node.pop2)?;
+    let mut line = Line::open(node.pop2, PATIENCE)?;
     let mut mark = Instant::now();
     let mut lap = || std::mem::replace(&mut mark, Instant::now()).elapsed();
-    let found = line.log_in(user)?;
+    let found = log_in(&mut line, user)?;
     let mut wait = Wait { count: lap(), ..Wait::default() };
     if found != size {
         return Err(io::Error::other(format!("{found} messages were counted, and there are {size}")));

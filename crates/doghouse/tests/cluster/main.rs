@@ -11,7 +11,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod line;
 mod node;
 mod reader;
 mod writer;
@@ -39,6 +38,9 @@ const LARGE: usize = 20;
 /// What a server waits for at most, in seconds; a pause is longer than all of it together.
 const PATIENCE: &str = "connections = 8\nconnect_seconds = 1\nquery_seconds = 2\nretry_seconds = 3\n";
 const PAUSE: Duration = Duration::from_secs(9);
+
+/// What clients wait for at most. Real mail servers wait longer; whoever waits less tries again more often.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(6);
 
 /// The whole must not go on for ever.
 const MOST: Duration = Duration::from_mins(25);

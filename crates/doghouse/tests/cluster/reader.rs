@@ -4,7 +4,9 @@ use std::{
     collections::BTreeSet, io, net::SocketAddr, sync::atomic::Ordering::SeqCst, thread, time::Duration,
 };
 
-use super::{Board, USERS, line::Line, message};
+use testing::Line;
+
+use super::{Board, CLIENT_PATIENCE, USERS, message};
 
 /// How many messages a session fetches at most.
 const SOME: usize = 40;
@@ -27,7 +29,7 @@ pub(crate) fn run(reader: usize, places: [SocketAddr; 2], board: &Board) {
 
 /// How many messages were fetched in a session that ended well.
 fn session(user: usize, place: SocketAddr, board: &Board) -> io::Result<usize> {
-    let mut line = Line::open(place)?;
+    let mut line = Line::open(place, CLIENT_PATIENCE)?;
     // What was gone before the server was asked must not be there.
     let gone_before = board.gone.lock().unwrap().clone();
     let greeting = line.say(&format!("HELO u{user} bone{user}"))?;

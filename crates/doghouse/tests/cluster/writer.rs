@@ -2,7 +2,9 @@
 
 use std::{io, net::SocketAddr, sync::atomic::Ordering::SeqCst, thread, time::Duration};
 
-use super::{Board, WRITERS, line::Line, message, user_of};
+use testing::Line;
+
+use super::{Board, CLIENT_PATIENCE, WRITERS, message, user_of};
 
 pub(crate) fn run(writer: usize, places: [SocketAddr; 2], board: &Board) {
     let (mut turn, mut line) = (writer, None);
@@ -36,7 +38,7 @@ fn deliver(line: &mut Option<Line>, place: SocketAddr, n: usize) -> io::Result<b
     let line = match line {
         Some(line) => line,
         none => {
-            let mut fresh = Line::open(place)?;
+            let mut fresh = Line::open(place, CLIENT_PATIENCE)?;
             fresh.say("LHLO writer.example")?;
             none.insert(fresh)
         }

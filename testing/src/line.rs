@@ -1,4 +1,4 @@
-//! A connection on which whoever waits too long gives up.
+//! A connection of a client that is as simple as can be, and gives up when it waits too long.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -6,25 +6,24 @@ use std::{
     time::Duration,
 };
 
-/// What is waited for at most. Real mail servers wait longer; whoever waits less tries again more often.
-const PATIENCE: Duration = Duration::from_secs(6);
-
-pub(crate) struct Line(BufReader<TcpStream>);
+/// A connection on which commands and replies are lines.
+#[derive(Debug)]
+pub struct Line(BufReader<TcpStream>);
 
 impl Line {
-    /// Connects, and hears the greeting.
-    pub(crate) fn open(place: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&place, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+    /// Connects, and hears the greeting. Nothing is waited for longer than `patience`.
+    pub fn open(place: SocketAddr, patience: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&place, patience)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
         let mut line = Self(BufReader::new(stream));
         line.reply()?;
         Ok(line)
     }
 
-    /// Says something, and hears the last line of the reply.
-    pub(crate) fn say(&mut self, what: &str) -> io::Result<String> {
+    /// Says something, and hears the last line of the reply, as POP2, SMTP and LMTP have it; without its end.
+    pub fn say(&mut self, what: &str) -> io::Result<String> {
         self.0.get_mut().write_all(format!("{what}\r\n").as_bytes())?;
         self.reply()
     }
@@ -42,8 +41,8 @@ impl Line {
         }
     }
 
-    /// Says RETR, and takes as many octets.
-    pub(crate) fn retrieve(&mut self, length: usize) -> io::Result<Vec<u8>> {
+    /// Says RETR, and takes so many octets.
+    pub fn retrieve(&mut self, length: usize) -> io::Result<Vec<u8>> {
         self.0.get_mut().write_all(b"RETR\r\n")?;
         let mut octets = vec![0; length];
         self.0.read_exact(&mut octets)?;
