@@ -202,7 +202,7 @@ fn wait_for_readiness(daemon: &Daemon, ready: bool) {
 fn while_the_database_is_away_the_server_is_not_ready_and_says_so() {
     let (postgres, s3) = (Postgres::start(), S3::start());
     let mut site = Site::at(&postgres, &s3);
-    site.more = "connect_seconds = 1\nquery_seconds = 1\nretry_seconds = 1\n".to_owned();
+    site.more = "connect_seconds = 2\nquery_seconds = 2\nretry_seconds = 2\n".to_owned();
     let house = site.house(&format!("{LMTP}[metrics]\naddress = '127.0.0.1:0'\n"));
     let daemon = house.serve();
     wait_for_readiness(&daemon, true);
