@@ -31,13 +31,10 @@ pub(super) async fn deliver<R: AsyncRead + Unpin + Send>(
     };
     let folder = folder.to_string();
     let id = delivery_id(owner, &folder, terms.id)?;
-    let entry = Entry { owner, folder: &folder, stored: &stored, id: &id, quota: terms.quota };
+    let entry = Entry { owner, folder: &folder, stored: &stored, begun, id: &id, quota: terms.quota };
     // An attempt whose answer was lost may have entered the message, and then these octets are its own.
     let may_be_entered = AtomicBool::new(false);
     let entered = database.persist(|| async {
-        if begun.elapsed() > FRESH {
-            return Err(database.failed("deliver", "the delivery was held up for too long"));
-        }
         let entered = entry.enter(database).await;
         may_be_entered.fetch_or(entered.is_err(), Relaxed);
         entered
@@ -86,6 +83,8 @@ struct Entry<'a> {
     owner: &'a str,
     folder: &'a str,
     stored: &'a Stored,
+    /// When its octets began to be stored.
+    begun: Instant,
     id: &'a [u8],
     quota: Quota,
 }
@@ -118,6 +117,10 @@ impl Entry<'_> {
 
         let mut connection = database.connection().await?;
         connection.begin("deliver").await?;
+        // From here on the database ends what is halted, so nothing older is entered.
+        if self.begun.elapsed() > FRESH {
+            return Err(database.failed("deliver", "the delivery was held up for too long"));
+        }
         if connection.change("deliver", NOTE, &[&self.id]).await? == 0 {
             connection.roll_back().await?;
             return Ok(Entered::Before);

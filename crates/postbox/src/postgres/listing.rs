@@ -152,7 +152,7 @@ async fn read(
     let range: [super::Parameter<'_>; 3] = [&state.folder, &after, &state.newest];
     connection
         .each("list a folder", SQL, &range, |row| {
-            some.push(row.try_get(0).unwrap_or_default());
+            some.push(connection.value(row, 0)?);
             if some.len() >= AT_ONCE as usize {
                 pass_on(&mut some);
             }
