@@ -2,7 +2,7 @@
 //!
 //! - [`become_user`]: from root to a user who owns nothing but mail.
 //! - [`Grant`]: the places that it needs, by the configuration. [`enter`] shuts it off from all others, from every
-//!   network that it would have to call, and from the system calls that it does not use.
+//!   network that it would have to call but the ports of a database, and from the system calls that it does not use.
 //!
 //! All this is done before there is a second thread, and binds those that come.
 

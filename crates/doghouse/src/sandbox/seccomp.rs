@@ -2,7 +2,8 @@
 //!
 //! The list was made from what the server does in its tests, traced, and was read through call by call. What it leaves
 //! out is above all: starting programs, looking into other processes, mounting, loading modules, raising rights, making
-//! memory executable, and every kind of socket but TCP and those of this machine.
+//! memory executable, and every kind of socket but TCP and those of this machine. A server with a database needs some more,
+//! `CALLING` says which.
 
 use std::{collections::BTreeMap, io};
 
