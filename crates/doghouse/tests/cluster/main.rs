@@ -150,7 +150,9 @@ fn two_nodes_one_killed() {
         board.gone.lock().unwrap().union(&board.perhaps_gone.lock().unwrap()).copied().collect();
     assert_eq!(gone, all, "every message was acknowledged in the end");
     assert_eq!((left.as_str(), miscounted.trim()), ("0", "0"), "and is gone");
-    assert!(troubles.kills >= 2 && troubles.pauses >= 2 && troubles.restarts >= 2);
+    // Those before the faults were asked for are not among the hundreds.
+    let hundreds = s3.count("puts").saturating_sub(2) / 100;
+    assert!(s3.count("injected") >= hundreds, "the object store has failed as it was told");
 }
 
 /// What goes wrong.
