@@ -153,12 +153,13 @@ pub fn next_input() -> io::Result<Option<Input>> {
 /// Puts the terminal back, if it is taken. Where it is gone, nothing can be done.
 fn put_back() {
     if IS_TAKEN.swap(false, Ordering::SeqCst) {
+        // First, since who sees the shell's screen types a line for it: an Enter that comes before ends none.
+        let _ = disable_raw_mode();
         if !is_plain(&std::env::var("TERM").unwrap_or_default()) {
             let _ = execute!(io::stdout(), DisableMouseCapture);
         }
         let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
         let _ = io::stdout().flush();
-        let _ = disable_raw_mode();
     }
 }
 

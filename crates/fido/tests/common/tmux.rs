@@ -93,6 +93,12 @@ impl Tmux {
         self.wait_until(text, |screen| screen.contains(text))
     }
 
+    /// Waits until the screen shows all of these: a screen is drawn in pieces, and may be looked at between them.
+    #[track_caller]
+    pub fn wait_for_all(&self, texts: &[&str]) -> String {
+        self.wait_until(&format!("{texts:?}"), |screen| texts.iter().all(|text| screen.contains(text)))
+    }
+
     /// Waits until the screen is as `is_it` says.
     #[track_caller]
     pub fn wait_until(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {

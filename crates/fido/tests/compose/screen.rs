@@ -117,8 +117,7 @@ fn a_text_outlives_a_killed_editor_and_is_gone_on_with() {
     tmux.press(&["stty sane; tput rmcup; clear; echo rea''dy", "C-j"]);
     tmux.wait("ready");
     tmux.press(&[&line(&desk, &["write", "--resume"], ""), "Enter"]);
-    let screen = tmux.wait("Dear Rex");
-    assert!(screen.contains("To:      not yet an adress") && screen.contains("Subject: A bone"), "{screen}");
+    tmux.wait_for_all(&["To:      not yet an adress", "Subject: A bone", "Dear Rex"]);
     tmux.press(&["C-x"]);
     tmux.wait("Ctrl-X leaves it so");
     tmux.press(&["C-x"]);
@@ -171,8 +170,7 @@ fn an_old_small_terminal_gets_nothing_that_it_does_not_know() {
     tmux.press(&[&line(&desk, &["write", "--subject", "wöof"], "TERM=vt100 NO_COLOR=1 LC_ALL=C"), ""]);
     tmux.run(&["pipe-pane", &format!("cat > '{}'", written.display())]);
     tmux.press(&["Enter"]);
-    let screen = tmux.wait("^X done");
-    assert!(screen.contains("Subject: w?of") && screen.contains("-----"), "{screen}");
+    tmux.wait_for_all(&["Subject: w?of", "-----", "^X done"]);
     // What is pasted comes as keys.
     tmux.run(&["set-buffer", "a@b\u{1b}[31m"]);
     tmux.run(&["paste-buffer", "-p"]);

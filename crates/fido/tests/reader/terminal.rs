@@ -26,8 +26,7 @@ fn a_message_is_read_deleted_and_undeleted_and_the_terminal_is_as_before() {
     tmux.press(&["h"]);
     tmux.wait("Content-Type:");
     tmux.press(&["q", "Tab"]);
-    let folders = tmux.wait("lists.rust");
-    assert!(folders.contains(r"\x1b]0;gone\x07\x1b[2J"), "{folders}");
+    tmux.wait_for_all(&["lists.rust", r"\x1b]0;gone\x07\x1b[2J"]);
     tmux.press(&["q"]);
     tmux.is_put_back();
     tmux.enter(&format!("stty -g > '{}'; echo done", tmux.path("after").display()));
@@ -48,7 +47,7 @@ fn every_size_and_an_old_terminal_will_do() {
         let Some(tmux) = Tmux::with(size, &variables) else { return };
         let mail = maildir();
         tmux.opens(mail.path(), "The bone");
-        let list = tmux.screen();
+        let list = tmux.wait("\n ? help  q back  Enter open");
         let lines: Vec<&str> = list.lines().collect();
         assert_eq!(lines.len(), usize::from(size.1), "{list}");
         assert!(lines[0].contains("17 unread") && lines[1].starts_with("N "), "{list}");
