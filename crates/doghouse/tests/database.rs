@@ -163,6 +163,13 @@ fn the_check_says_what_is_missing() {
     assert!(said(&house, &["store", "migrate"]).starts_with("0001 mail: done\n0002 accounts: done\n"));
     assert!(said(&house, &["store", "migrate"]).contains("has all its tables already"));
     assert!(said(&house, &["store", "sweep"]).starts_with("objects: "));
+    let config = fs::read_to_string(house.config()).unwrap();
+    fs::write(house.config(), config.replace(&fresh, "host=127.0.0.1 port=1 user=nobody dbname=none"))
+        .unwrap();
+    let (good, report) = check(&house);
+    assert!(!good && report.matches("fault: ").count() == 1, "{report}");
+    assert!(report.contains("the users' mail was not looked at: it is in the database"), "{report}");
+    fs::write(house.config(), config).unwrap();
     fs::remove_file(house.path().join("secret-key")).unwrap();
     let (good, report) = check(&house);
     assert!(!good && report.contains("cannot read the secret in"), "{report}");

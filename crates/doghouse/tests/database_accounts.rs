@@ -352,6 +352,9 @@ fn a_database_that_is_away_makes_answers_temporary_and_is_used_again_when_it_is_
     }
     let (code, said, _) = kennel.run(&["check"]);
     assert!(code == 78 && said.contains("fault: cannot connect"), "{said}");
+    assert!(
+        said.contains("the users and their mail were not looked at") && said.matches("fault: ").count() == 1
+    );
     assert_eq!(daemon.log().matches("reason=\"your login cannot be checked now").count(), 12);
 
     server.start_again();

@@ -164,6 +164,13 @@ impl Location {
         matches!(&self.0, Place::Files(Files { base: Base::Home, .. }))
     }
 
+    /// Whether the mail is in a database.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn is_in_database(&self) -> bool {
+        matches!(&self.0, Place::Postgres(..))
+    }
+
     /// The mail of one account; `None` where its name cannot be part of a path, or it has no home and needs one.
     #[must_use]
     pub fn postbox(&self, user: &str, home: Option<&Path>) -> Option<Store> {

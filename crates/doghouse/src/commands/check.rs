@@ -54,12 +54,19 @@ pub(super) async fn run(path: &Path) -> Result<(), Failure> {
     sockets(&config, &mut report);
     server_user(&config, path, &mut report);
     listeners(&config, &mut report);
-    if let Some(database) = &config.database {
-        database::check(database, &mut report).await;
-    }
-    if let Some((accounts, count)) = users(&config, &mut report).await {
+    let is_away = match &config.database {
+        Some(database) => !database::check(database, &mut report).await,
+        None => false,
+    };
+    if is_away && matches!(config.accounts, AccountsIn::Database(_)) {
+        report.warning("the users and their mail were not looked at: the users are in the database");
+    } else if let Some((accounts, count)) = users(&config, &mut report).await {
         shut(&config, &accounts, &mut report);
-        mail(&config, (&accounts, count), &mut report).await;
+        if is_away && config.mail.iter().any(Location::is_in_database) {
+            report.warning("the users' mail was not looked at: it is in the database");
+        } else {
+            mail(&config, (&accounts, count), &mut report).await;
+        }
         delivery(&config, &accounts, &mut report).await;
     }
 

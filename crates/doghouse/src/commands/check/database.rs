@@ -9,13 +9,18 @@ use postbox::{
 
 use super::Report;
 
-pub(super) async fn check(database: &Database, report: &mut Report) {
+/// Whether the database answers: where it does not, that is the fault, and what is in it cannot be looked at.
+pub(super) async fn check(database: &Database, report: &mut Report) -> bool {
     if let Err(error) = database.open() {
-        return report.fault(error);
+        report.fault(error);
+        return false;
     }
     private_files(database, report);
     match database.missing().await {
-        Err(error) => return report.fault(error),
+        Err(error) => {
+            report.fault(error);
+            return false;
+        }
         Ok(missing) if missing.is_empty() => report.good(format_args!("{} has its tables", database.place())),
         Ok(missing) => {
             let names: Vec<&str> = missing.iter().map(|step| step.name).collect();
@@ -49,6 +54,7 @@ pub(super) async fn check(database: &Database, report: &mut Report) {
         report
             .warning("the object store is a folder: all servers have to share it, with the same mail in it");
     }
+    true
 }
 
 /// What is set so that a commit may be lost.
