@@ -16,6 +16,8 @@ import signal
 import sys
 import threading
 import time
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import parse_qsl
 
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -34,7 +36,7 @@ EVERY = [
     "truncate_get_every",  # the whole length is promised, half of it comes, and the connection ends
     "shorten_get_every",  # half of the object, with the length of that
 ]
-FAULTS = [*EVERY, "delay_ms", "down"]
+FAULTS = [*EVERY, "delay_ms", "down", "aged_hours"]  # the last: so much older a HEAD says that an object is
 
 SLOW_DOWN = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"""
@@ -116,6 +118,8 @@ class Store:
                 return slow_down
             status, headers, said = self.do(environ, body)
             sent = len(said)
+            if method == "HEAD":
+                headers = [(name, self.aged(value) if name.lower() == "last-modified" else value) for name, value in headers]
             if method == "PUT" and is_object and self.is_due("silent_put_every"):
                 return None
             if method == "GET" and is_object and status.startswith("2"):
@@ -125,6 +129,9 @@ class Store:
                     said = said[: len(said) // 2]
                     sent = len(said)
         return status, headers, said, sent
+
+    def aged(self, date):
+        return format_datetime(parsedate_to_datetime(date) - timedelta(hours=self.faults["aged_hours"]), usegmt=True)
 
     def do(self, environ, body):
         """What moto says."""

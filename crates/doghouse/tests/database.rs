@@ -160,7 +160,15 @@ fn the_check_says_what_is_missing() {
         !good && report.contains("lacks tables (mail, accounts); run doghouse store migrate"),
         "{report}"
     );
-    assert!(said(&house, &["store", "migrate"]).starts_with("0001 mail: done\n0002 accounts: done\n"));
+    let migrated = house.command(&["store", "migrate"]).output().unwrap();
+    assert!(migrated.stdout.starts_with(b"0001 mail: done\n0002 accounts: done\n"));
+    let (good, report) = check(&house);
+    for told in [String::from_utf8_lossy(&migrated.stderr).into_owned(), report] {
+        assert!(told.contains("it has the mail of another database; give this one a bucket"), "{told}");
+    }
+    assert!(!good && !migrated.status.success());
+    let config = fs::read_to_string(house.config()).unwrap();
+    fs::write(house.config(), config.replace("/mail\"", "/fresh\"")).unwrap();
     assert!(said(&house, &["store", "migrate"]).contains("has all its tables already"));
     assert!(said(&house, &["store", "sweep"]).starts_with("objects: "));
     let config = fs::read_to_string(house.config()).unwrap();
@@ -183,7 +191,8 @@ fn without_its_tables_a_server_is_not_ready_and_makes_none() {
     let house = site.house("[metrics]\naddress = '127.0.0.1:0'\n");
     let config = fs::read_to_string(house.config()).unwrap();
     let fresh = Postgres::shared().database();
-    fs::write(house.config(), config.replace(&site.connect, &fresh)).unwrap();
+    let config = config.replace(&site.connect, &fresh).replace("/mail\"", "/fresh\"");
+    fs::write(house.config(), config).unwrap();
     let daemon = house.serve();
     wait_for_readiness(&daemon, false);
     daemon.wait_for_log("run doghouse store migrate");

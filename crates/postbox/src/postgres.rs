@@ -22,6 +22,7 @@ mod listing;
 mod migrations;
 mod object;
 mod objects;
+mod ownership;
 mod settings;
 mod snapshot;
 mod sweep;

@@ -37,8 +37,7 @@ use testing::How;
 battery!(postgres_and_s3, (site::database().await.postbox("fido"), ()));
 battery!(postgres_and_a_shared_folder, {
     let objects = tempfile::tempdir().unwrap();
-    let settings =
-        Settings { objects: ObjectsAt::Folder(objects.path().to_owned()), ..site::settings().await };
+    let settings = site::with(ObjectsAt::Folder(objects.path().to_owned())).await;
     (Database::new(settings).postbox("fido"), objects)
 });
 battery!(postgres_and_memory, {
@@ -183,7 +182,8 @@ async fn a_large_folder_is_counted_at_once_and_listed_by_its_index() {
     deliver(&mail, b"first").await;
     sql(
         &database,
-        "INSERT INTO message (folder, id, size, wire, digest) SELECT folder, n, size, wire, digest
+        "UPDATE message SET id = 1; UPDATE body SET id = 1;
+         INSERT INTO message (folder, id, size, wire, digest) SELECT folder, n, size, wire, digest
             FROM message, generate_series(2, 300000) n WHERE n % 3 <> 0;
          INSERT INTO body (folder, id, octets) SELECT folder, id, 'woof ' || id::text::bytea FROM message WHERE id > 1;
          UPDATE body SET octets = convert_to('w' || lpad(id::text, 6, '0'), 'UTF8') WHERE id > 1;
@@ -355,7 +355,7 @@ async fn an_object_store_that_fails_loses_or_cuts_short_gives_the_right_octets_o
     let objects = site::bucket(&server, &site::secret_file(folder.path()));
     // The store does one thing after the other, and large parts take their time.
     let patience = Duration::from_secs(8);
-    let settings = Settings { patience, ..hasty(Settings { objects, ..site::settings().await }) };
+    let settings = Settings { patience, ..hasty(site::with(objects).await) };
     let mail = Database::new(settings).postbox("fido");
     let message = "woof\n".repeat(60_000);
     let wire = message.replace('\n', "\r\n");
@@ -396,8 +396,7 @@ async fn an_object_store_that_fails_loses_or_cuts_short_gives_the_right_octets_o
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_is_not_what_was_stored_is_not_given_out_whole() {
     let objects = tempfile::tempdir().unwrap();
-    let settings =
-        hasty(Settings { objects: ObjectsAt::Folder(objects.path().to_owned()), ..site::settings().await });
+    let settings = hasty(site::with(ObjectsAt::Folder(objects.path().to_owned())).await);
     let database = Database::new(settings);
     let mail = database.postbox("fido");
     let message = "woof\n".repeat(60_000);
@@ -420,9 +419,7 @@ async fn an_object_that_is_not_what_was_stored_is_not_given_out_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_takes_what_is_old_and_nobodys() {
     let objects = tempfile::tempdir().unwrap();
-    let settings =
-        Settings { objects: ObjectsAt::Folder(objects.path().to_owned()), ..site::settings().await };
-    let database = Database::new(settings);
+    let database = Database::new(site::with(ObjectsAt::Folder(objects.path().to_owned())).await);
     let mail = database.postbox("fido");
     let day = Duration::from_hours(24);
     let large = |n: u8| vec![n; 70_000];
@@ -432,15 +429,19 @@ async fn a_sweep_takes_what_is_old_and_nobodys() {
     let mut mailbox = inbox(&mail).await;
     let held = mailbox.message(number(2)).await.unwrap().unwrap();
     assert_eq!(inbox(&mail).await.release(&marks(&[1, 2])).await.kept, 0);
-    // One whose delivery broke off, and one that is young.
-    for name in ["ab/cd", "ab/ef"] {
-        std::fs::create_dir_all(objects.path().join("ab")).unwrap();
-        std::fs::write(objects.path().join(name), "woof").unwrap();
+    // One whose delivery broke off, one that is young, and what is none of ours.
+    let [broken_off, young] = ["c", "e"].map(|digit| format!("ab/{}", digit.repeat(30)));
+    let strange = ["ab/cd".to_owned(), "notes".to_owned(), format!("mail/{broken_off}")];
+    for name in [&broken_off, &young].into_iter().chain(&strange) {
+        let path = objects.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "woof").unwrap();
     }
     let old = SystemTime::now() - 2 * day;
     let age_all = || {
         let names = sql(&database, "SELECT object FROM message UNION SELECT object FROM discarded");
-        for name in names.split_whitespace().chain(["ab/cd"]) {
+        let others = strange.iter().chain([&broken_off]).map(String::as_str);
+        for name in names.split_whitespace().chain(others) {
             if let Ok(file) = File::options().write(true).open(objects.path().join(name)) {
                 file.set_modified(old).unwrap();
             }
@@ -451,7 +452,8 @@ async fn a_sweep_takes_what_is_old_and_nobodys() {
     assert_eq!((looked.objects, looked.removed, looked.octets), (8, 1, 4));
     let swept = database.sweep(day, false).await.unwrap();
     assert_eq!((swept.objects, swept.removed), (8, 1));
-    assert!(!objects.path().join("ab/cd").exists() && objects.path().join("ab/ef").exists());
+    assert!(!objects.path().join(&broken_off).exists() && objects.path().join(&young).exists());
+    assert!(strange.iter().all(|name| objects.path().join(name).exists()));
     // A session may still read what another has deleted just now.
     assert_eq!(octets(&held).await.len(), 70_000);
     sql(
@@ -467,6 +469,99 @@ async fn a_sweep_takes_what_is_old_and_nobodys() {
     for n in 1..=4 {
         assert_eq!(octets(&mailbox.message(number(n)).await.unwrap().unwrap()).await.len(), 70_000);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_store_is_one_databases_alone() {
+    let objects = tempfile::tempdir().unwrap();
+    let at = || ObjectsAt::Folder(objects.path().to_owned());
+    let large = vec![b'x'; 70_000];
+    // Nobody has taken it.
+    let early = Database::new(Settings { objects: at(), ..site::settings().await });
+    let refused = early.postbox("fido").deliver(&FolderName::inbox(), &large[..]).await.unwrap_err();
+    assert!(refused.to_string().contains("run doghouse store migrate"), "{refused}");
+    assert!(early.sweep(Duration::from_hours(24), true).await.is_err());
+    deliver(&early.postbox("fido"), b"small").await;
+
+    let ours = Database::new(site::with(at()).await);
+    deliver(&ours.postbox("fido"), &large).await;
+    let theirs = Database::new(Settings { objects: at(), ..site::settings().await });
+    for outcome in [
+        theirs.take_objects().await,
+        theirs.postbox("fido").deliver(&FolderName::inbox(), &large[..]).await,
+        theirs.sweep(Duration::from_hours(24), false).await.map(drop),
+    ] {
+        assert!(outcome.unwrap_err().to_string().contains("the mail of another database"));
+    }
+    assert_eq!(all(&ours.postbox("fido")).await, [String::from_utf8(large).unwrap()]);
+    ours.take_objects().await.unwrap();
+}
+
+/// Has every connection broken, as where another server takes over.
+fn break_connections(database: &Database) {
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    sql(database, others);
+}
+
+/// Each stand-in for a fail-over to a server that lacks the last that was committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_fail_over_that_loses_commits_nothing_else_is_taken_for_what_was_lost() {
+    let database = site::database().await;
+    let mail = database.postbox("fido");
+    for message in ["one", "two"] {
+        deliver(&mail, message.as_bytes()).await;
+    }
+    let before = sql(&database, "SELECT newest FROM folder");
+    deliver(&mail, b"lost").await;
+    let mut session = inbox(&mail).await;
+    assert_eq!(text(&mut session, 3).await, "lost");
+    sql(
+        &database,
+        &format!(
+            "DELETE FROM body WHERE id > {before}; DELETE FROM message WHERE id > {before};
+             UPDATE folder SET messages = 2, newest = {before}; UPDATE postbox SET messages = 2, octets = 6"
+        ),
+    );
+    break_connections(&database);
+    deliver(&mail, b"another").await;
+    assert_eq!(session.release(&marks(&[3])).await.kept, 0);
+    assert_eq!(all(&mail).await, ["one", "two", "another"], "what was lost is not the one that came");
+    assert_counts(&database);
+
+    // Another server's deletion is lost, and then another message is deleted.
+    let seen = Database::new(database.settings().clone());
+    let mut session = inbox(&mail).await;
+    assert_eq!(text(&mut session, 3).await, "another");
+    assert_eq!(session.release(&marks(&[1])).await.kept, 0);
+    assert_eq!(all(&seen.postbox("fido")).await, ["two", "another"]);
+    sql(
+        &database,
+        &format!(
+            "INSERT INTO message SELECT folder, 1, size, wire, received, digest FROM message WHERE id = {before};
+             INSERT INTO body SELECT folder, 1, 'uno' FROM body WHERE id = {before};
+             DELETE FROM message WHERE id = {before}; DELETE FROM body WHERE id = {before}"
+        ),
+    );
+    break_connections(&database);
+    assert_eq!(all(&seen.postbox("fido")).await, ["uno", "another"], "a list of before is forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn octets_that_were_stored_long_ago_get_no_message() {
+    let server = testing::S3::start();
+    let folder = tempfile::tempdir().unwrap();
+    let objects = site::bucket(&server, &site::secret_file(folder.path()));
+    let mail = Database::new(hasty(site::with(objects).await)).postbox("fido");
+    server.faults("aged_hours=2");
+    for length in [70_000, 6_000_000] {
+        let late = mail.deliver(&FolderName::inbox(), &vec![b'x'; length][..]).await.unwrap_err();
+        assert!(late.is_temporary() && late.to_string().contains("more than an hour ago"), "{late}");
+    }
+    deliver(&mail, b"small").await;
+    assert_eq!(all(&mail).await, ["small"]);
+    server.faults("");
+    deliver(&mail, &vec![b'x'; 70_000]).await;
 }
 
 /// A certificate for `localhost` that nobody has signed, and its key, as PEM.

@@ -39,10 +39,11 @@ fn database(config: &Path) -> Result<Database, Failure> {
 async fn migrate(database: &Database) -> Result<(), Failure> {
     let taken = database.migrate().await.or_exit(exit::UNAVAILABLE)?;
     if taken.is_empty() {
-        return say(&format!("{} has all its tables already\n", database.place()));
+        say(&format!("{} has all its tables already\n", database.place()))?;
     }
     let lines = taken.iter().map(|step| format!("{:04} {}: done\n", step.number, step.name));
-    say(&lines.collect::<String>())
+    say(&lines.collect::<String>())?;
+    database.take_objects().await.or_exit(exit::UNAVAILABLE)
 }
 
 /// A sweep, as JSON.

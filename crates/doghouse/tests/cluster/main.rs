@@ -126,8 +126,7 @@ fn two_nodes_one_killed() {
         reader.join().unwrap();
     }
 
-    let given_out =
-        postgres.sql(&site.connect, "SELECT coalesce(sum(newest), 0) FROM folder").trim().to_owned();
+    let given_out = postgres.sql(&site.connect, "SELECT count(*) FROM delivery").trim().to_owned();
     let left = count();
     let miscounted = postgres.sql(
         &site.connect,

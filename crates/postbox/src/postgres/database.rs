@@ -1,15 +1,22 @@
 //! A database and the object store beside it, as one process uses them.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicI64, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime,
+    TimeoutType, Timeouts,
 };
-use tokio::time::{Instant, sleep};
-use tokio_postgres::config::Host;
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, sleep},
+};
+use tokio_postgres::{SimpleQueryMessage, config::Host};
 
 use super::{Connection, Objects, Postgres, Settings, SettingsError, listing::Kept, settings::secret, tls};
 use crate::{Error, error::Remote};
@@ -28,7 +35,16 @@ struct Shared {
     open: OnceLock<Open>,
     /// Held while it is opened.
     opening: Mutex<()>,
+    learnt: Arc<Learnt>,
+    /// Set once the object store has proved to be this database's.
+    owns_objects: OnceCell<()>,
+}
+
+/// What is known of the server that answers, until another may do so.
+#[derive(Debug, Default)]
+struct Learnt {
     kept: Kept,
+    floor: AtomicI64,
 }
 
 /// What there is once files were read.
@@ -43,8 +59,13 @@ impl Database {
     /// A database, which is opened when it is needed.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let (open, opening) = (OnceLock::new(), Mutex::default());
-        Self(Arc::new(Shared { settings, open, opening, kept: Kept::default() }))
+        Self(Arc::new(Shared {
+            settings,
+            open: OnceLock::new(),
+            opening: Mutex::default(),
+            learnt: Arc::default(),
+            owns_objects: OnceCell::new(),
+        }))
     }
 
     /// Reads the files that the settings name, and makes no connection yet. Whoever wants to know early whether they are
@@ -61,7 +82,7 @@ impl Database {
         if let Some(open) = self.0.open.get() {
             return Ok(open);
         }
-        let open = Open::new(&self.0.settings)?;
+        let open = Open::new(&self.0.settings, &self.0.learnt)?;
         Ok(self.0.open.get_or_init(|| open))
     }
 
@@ -145,7 +166,19 @@ impl Database {
     }
 
     pub(super) fn kept(&self) -> &Kept {
-        &self.0.kept
+        &self.0.learnt.kept
+    }
+
+    /// The least id that a message may get now: the time, in microseconds since 1970, at which the newest connection was
+    /// made, by the database's clock. A server that takes over may not know of the last ids that were given out; all of
+    /// them are below this.
+    pub(super) fn floor(&self) -> i64 {
+        self.0.learnt.floor.load(SeqCst)
+    }
+
+    /// Whether the object store has proved to be this database's.
+    pub(super) fn owns_objects_once(&self) -> &OnceCell<()> {
+        &self.0.owns_objects
     }
 
     pub(super) fn failed(
@@ -158,7 +191,7 @@ impl Database {
 }
 
 impl Open {
-    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+    fn new(settings: &Settings, learnt: &Arc<Learnt>) -> Result<Self, SettingsError> {
         let (patience, connect_patience) = (settings.patience, settings.connect_patience);
         let mut config = settings.parsed()?;
         if let Some(path) = &settings.password_file {
@@ -173,7 +206,6 @@ impl Open {
         config.keepalives_idle(patience).keepalives_interval(interval).keepalives_retries(3);
         tls::require(&mut config);
         let place = place(&config);
-        let limits = limits(patience);
         let manager = Manager::from_config(
             config,
             tls::connector(settings.ca_file.as_deref())?,
@@ -184,18 +216,39 @@ impl Open {
             create: Some(connect_patience + patience),
             recycle: Some(patience),
         };
-        let set_limits = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
-            let limits = limits.clone();
-            Box::pin(async move { client.batch_execute(&limits).await.map_err(HookError::Backend) })
+        let (begin, learnt) = (format!("{}; {CLOCK}", limits(patience)), Arc::clone(learnt));
+        let begin = Hook::async_fn(move |client: &mut ClientWrapper, _| {
+            let (begin, learnt) = (begin.clone(), Arc::clone(&learnt));
+            Box::pin(async move {
+                let answers = client.simple_query(&begin).await.map_err(HookError::Backend)?;
+                learnt.begin_anew(&answers)
+            })
         });
         let pool = Pool::builder(manager)
             .max_size(settings.connections.max(1))
             .timeouts(timeouts)
             .runtime(Runtime::Tokio1)
-            .post_create(set_limits)
+            .post_create(begin)
             .build()
             .map_err(|error| SettingsError::Connect(error.to_string()))?;
         Ok(Self { pool, place: place.into(), objects: Objects::open(&settings.objects, patience)? })
+    }
+}
+
+/// The database's clock, in microseconds since 1970.
+const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+impl Learnt {
+    /// A connection was made, perhaps to another server than the last, and one that knows less.
+    fn begin_anew(&self, answers: &[SimpleQueryMessage]) -> Result<(), HookError> {
+        let clock = answers.iter().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+            _ => None,
+        });
+        let clock = clock.ok_or_else(|| HookError::message("it does not tell the time"))?;
+        self.floor.fetch_max(clock, SeqCst);
+        self.kept.clear();
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sha2::{Digest as _, Sha256};
@@ -23,15 +23,16 @@ pub(super) async fn deliver<R: AsyncRead + Unpin + Send>(
     message: R,
     terms: Terms<'_>,
 ) -> Result<(), Undelivered> {
-    let begun = Instant::now();
     let most = terms.quota.octets;
     let objects = database.objects()?;
-    let Some(stored) = objects.take_in(message, database.inline(), most).await? else {
+    // Boxed, since it is rarely needed, and large.
+    let allowed = Box::pin(database.owns_objects());
+    let Some(stored) = objects.take_in(message, database.inline(), most, allowed).await? else {
         return Err(Undelivered::TooLarge(most.unwrap_or_default()));
     };
     let folder = folder.to_string();
     let id = delivery_id(owner, &folder, terms.id)?;
-    let entry = Entry { owner, folder: &folder, stored: &stored, begun, id: &id, quota: terms.quota };
+    let entry = Entry { owner, folder: &folder, stored: &stored, id: &id, quota: terms.quota };
     // An attempt whose answer was lost may have entered the message, and then these octets are its own.
     let may_be_entered = AtomicBool::new(false);
     let entered = database.persist(|| async {
@@ -83,8 +84,6 @@ struct Entry<'a> {
     owner: &'a str,
     folder: &'a str,
     stored: &'a Stored,
-    /// When its octets began to be stored.
-    begun: Instant,
     id: &'a [u8],
     quota: Quota,
 }
@@ -93,15 +92,16 @@ impl Entry<'_> {
     /// Enters the message. It may be done again where it is not known whether it was done.
     async fn enter(&self, database: &Database) -> Result<Entered, Error> {
         // An attempt that is at work at the same time is waited for here.
+        const IS_LATE: &str = "SELECT $1::timestamptz < now() - $2::bigint * INTERVAL '1 second'";
         const NOTE: &str = "INSERT INTO delivery (id) VALUES ($1) ON CONFLICT DO NOTHING";
         const MAKE: &str = "INSERT INTO postbox (owner) VALUES ($1) ON CONFLICT DO NOTHING";
         const ROOM: &str = "UPDATE postbox SET messages = messages + 1, octets = octets + $2
             WHERE owner = $1 AND messages < $3 AND octets + $2 <= $4 RETURNING id";
         const ENTER: &str = "
             WITH place AS (
-                INSERT INTO folder (postbox, name, messages, newest) VALUES ($1, $2, 1, 1)
-                ON CONFLICT (postbox, name)
-                DO UPDATE SET messages = folder.messages + 1, newest = folder.newest + 1
+                INSERT INTO folder (postbox, name, messages, newest) VALUES ($1, $2, 1, $8)
+                ON CONFLICT (postbox, name) DO UPDATE SET
+                    messages = folder.messages + 1, newest = greatest(folder.newest + 1, excluded.newest)
                 RETURNING id, newest
             ), entered AS (
                 INSERT INTO message (folder, id, size, wire, digest, object)
@@ -117,9 +117,16 @@ impl Entry<'_> {
 
         let mut connection = database.connection().await?;
         connection.begin("deliver").await?;
-        // From here on the database ends what is halted, so nothing older is entered.
-        if self.begun.elapsed() > FRESH {
-            return Err(database.failed("deliver", "the delivery was held up for too long"));
+        // From here on the database ends what is halted. It is asked by its own clock, since that of a machine that was
+        // halted as a whole stands still.
+        if let Some(put) = self.stored.put() {
+            let fresh = most(Some(FRESH.as_secs()));
+            let rows = connection.rows("deliver", IS_LATE, &[&put, &fresh]).await?;
+            if rows.first().map(|row| connection.value(row, 0)).transpose()? != Some(false) {
+                let late = "its octets were put into the object store more than an hour ago; where that cannot be, set \
+                    the clocks of both";
+                return Err(database.failed("deliver", late));
+            }
         }
         if connection.change("deliver", NOTE, &[&self.id]).await? == 0 {
             connection.roll_back().await?;
@@ -138,8 +145,9 @@ impl Entry<'_> {
         };
         let postbox: i64 = connection.value(row, 0)?;
         let (object, octets) = (self.stored.object(), self.stored.octets());
-        let parameters: [super::Parameter<'_>; 7] =
-            [&postbox, &self.folder, &size, &wire, digest, &object, &octets];
+        let floor = database.floor();
+        let parameters: [super::Parameter<'_>; 8] =
+            [&postbox, &self.folder, &size, &wire, digest, &object, &octets, &floor];
         connection.change("deliver", ENTER, &parameters).await?;
         connection.commit("deliver").await?;
         Ok(Entered::Now)

@@ -196,6 +196,11 @@ impl Kept {
         (is_good && found.is_whole()).then(|| found.clone())
     }
 
+    /// Forgets all of them.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Keeps a list in place of an older one.
     pub(super) fn keep(&self, listing: Listing) {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);

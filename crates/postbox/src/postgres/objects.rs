@@ -1,12 +1,22 @@
 //! The object store: large messages, each under a name of its own that is never used again.
 
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::ready,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
     ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig,
-    WriteMultipart, aws::AmazonS3Builder, local::LocalFileSystem, memory::InMemory, path::Path as Key,
+    WriteMultipart,
+    aws::AmazonS3Builder,
+    local::LocalFileSystem,
+    memory::InMemory,
+    path::{Path as Key, PathPart},
 };
 use pop2::wire;
 use sha2::{Digest as _, Sha256};
@@ -24,6 +34,9 @@ const PIECE: usize = 64 * 1024;
 
 /// Up to this size, in octets, a message goes into the store whole; larger ones go in parts of it. S3 takes no smaller ones.
 const PART: usize = 5 * 1024 * 1024;
+
+/// The name of the object that says whose the others are.
+const OWNER: &str = "owner";
 
 /// How often a whole message is put that proves not to be there.
 const TRIES: usize = 3;
@@ -54,13 +67,19 @@ pub(super) struct Stored {
 
 enum Body {
     Small(Vec<u8>),
-    Object(String),
+    /// Its name, and since when it is there by the store's clock.
+    Object(String, SystemTime),
 }
 
 impl Stored {
     /// The name of its object.
     pub(super) fn object(&self) -> Option<&str> {
-        if let Body::Object(key) = &self.body { Some(key) } else { None }
+        if let Body::Object(key, _) = &self.body { Some(key) } else { None }
+    }
+
+    /// Since when its object is there, by the store's clock.
+    pub(super) fn put(&self) -> Option<SystemTime> {
+        if let Body::Object(_, at) = self.body { Some(at) } else { None }
     }
 
     /// Its octets, where they are to be in the row.
@@ -174,17 +193,18 @@ impl Objects {
         }
     }
 
-    /// Takes in a message: up to `inline` octets stay in hand, more are put into the store. `None` where it has more than
-    /// `most`.
+    /// Takes in a message: up to `inline` octets stay in hand, more are put into the store, once that is `allowed`. `None`
+    /// where it has more than `most`.
     pub(super) async fn take_in<R: AsyncRead + Unpin>(
         &self,
         mut message: R,
         inline: usize,
         most: Option<u64>,
+        allowed: impl Future<Output = Result<(), Error>>,
     ) -> Result<Option<Stored>, Error> {
         let (mut passing, mut octets) = (Passing::default(), Vec::new());
         let is_too_large = |passing: &Passing| most.is_some_and(|most| passing.size > most);
-        loop {
+        let is_small = loop {
             let is_end = !piece(&mut message, &mut octets, &mut passing).await?;
             if is_too_large(&passing) {
                 return Ok(None);
@@ -192,17 +212,17 @@ impl Objects {
             if is_end && octets.len() <= inline {
                 return Ok(Some(passing.stored(Body::Small(octets))));
             }
-            if is_end {
-                let key = self.new_key()?;
-                self.put_whole(&key, octets.into()).await?;
-                return Ok(Some(passing.stored(Body::Object(key.to_string()))));
+            if is_end || octets.len() > PART {
+                break is_end;
             }
-            if octets.len() > PART {
-                break;
-            }
+        };
+        allowed.await?;
+        let key = self.new_key()?;
+        if is_small {
+            let at = self.put_whole(&key, octets.into()).await?;
+            return Ok(Some(passing.stored(Body::Object(key.to_string(), at))));
         }
         // Too large to be held.
-        let key = self.new_key()?;
         let upload = self.within("put an object", self.store.put_multipart(&key)).await?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
         let outcome = async {
@@ -230,32 +250,39 @@ impl Objects {
         }
         super::step(&self.place)?;
         self.within("put an object", upload.finish()).await?;
-        if !self.is_there(&key, passing.size).await? {
-            return Err(self.failed("put an object", "it was taken, and is not there"));
-        }
-        Ok(Some(passing.stored(Body::Object(key.to_string()))))
+        let there = self.there_since(&key, passing.size).await?;
+        let at = there.ok_or_else(|| self.failed("put an object", "it was taken, and is not there"))?;
+        Ok(Some(passing.stored(Body::Object(key.to_string(), at))))
     }
 
-    /// Puts an object and looks whether it is there.
-    async fn put_whole(&self, key: &Key, octets: Bytes) -> Result<(), Error> {
+    /// Puts an object and looks whether it is there: since when it is, by the store's clock.
+    async fn put_whole(&self, key: &Key, octets: Bytes) -> Result<SystemTime, Error> {
         for _ in 0..TRIES {
             super::step(&self.place)?;
             self.within("put an object", self.store.put(key, octets.clone().into())).await?;
-            if self.is_there(key, octets.len() as u64).await? {
-                return Ok(());
+            if let Some(at) = self.there_since(key, octets.len() as u64).await? {
+                return Ok(at);
             }
         }
         Err(self.failed("put an object", "it was taken, and is not there"))
     }
 
-    async fn is_there(&self, key: &Key, size: u64) -> Result<bool, Error> {
+    /// Since when an object of this size is there; `None` where there is none.
+    async fn there_since(&self, key: &Key, size: u64) -> Result<Option<SystemTime>, Error> {
         super::step(&self.place)?;
-        match timeout(self.patience, self.store.head(key)).await {
-            Ok(Ok(found)) => Ok(found.size == size),
-            Ok(Err(object_store::Error::NotFound { .. })) => Ok(false),
-            Ok(Err(error)) => Err(self.failed("look for an object", Remote(error))),
-            Err(_elapsed) => Err(self.failed("look for an object", "it does not answer")),
-        }
+        let found = self.if_there("look for an object", self.store.head(key)).await?;
+        Ok(found.filter(|found| found.size == size).map(|found| found.last_modified.into()))
+    }
+
+    /// What the store says of whose it is.
+    pub(super) async fn owner(&self) -> Result<Option<Bytes>, Error> {
+        let read = async { self.store.get(&self.prefix.clone().join(OWNER)).await?.bytes().await };
+        self.if_there("read an object", read).await
+    }
+
+    /// Has the store say so.
+    pub(super) async fn set_owner(&self, owner: &str) -> Result<(), Error> {
+        self.put_whole(&self.prefix.clone().join(OWNER), owner.to_owned().into()).await.map(drop)
     }
 
     /// Removes the object of a message that nobody has, as far as that is possible now; a sweep does it later.
@@ -268,16 +295,14 @@ impl Objects {
     }
 
     pub(super) async fn delete(&self, key: &str) -> Result<(), Error> {
-        match timeout(self.patience, self.store.delete(&Key::from(key))).await {
-            Ok(Ok(()) | Err(object_store::Error::NotFound { .. })) => Ok(()),
-            Ok(Err(error)) => Err(self.failed("delete an object", Remote(error))),
-            Err(_elapsed) => Err(self.failed("delete an object", "it does not answer")),
-        }
+        self.if_there("delete an object", self.store.delete(&Key::from(key))).await.map(drop)
     }
 
-    /// Every object of ours.
+    /// Every object that a message has or had.
     pub(super) fn all(&self) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        self.store.list(Some(&self.prefix))
+        let prefix = self.prefix.clone();
+        let all = self.store.list(Some(&self.prefix));
+        all.try_filter(move |found| ready(is_a_message(&prefix, &found.location))).boxed()
     }
 
     /// The octets of an object from an offset on.
@@ -305,6 +330,21 @@ impl Objects {
         }
     }
 
+    /// The same for what need not be there.
+    async fn if_there<T>(
+        &self,
+        action: &'static str,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<Option<T>, Error> {
+        let found = async {
+            match work.await {
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                outcome => outcome.map(Some),
+            }
+        };
+        self.within(action, found).await
+    }
+
     pub(super) fn failed(
         &self,
         action: &'static str,
@@ -322,6 +362,15 @@ impl Objects {
         let (folder, rest) = name.split_at(2);
         Ok(self.prefix.clone().join(folder).join(rest))
     }
+}
+
+/// Whether a name is one of [`Objects::new_key`].
+fn is_a_message(prefix: &Key, key: &Key) -> bool {
+    let is_hex = |part: &str, length| {
+        part.len() == length && part.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let parts: Vec<PathPart<'_>> = key.prefix_match(prefix).into_iter().flatten().collect();
+    matches!(parts.as_slice(), [folder, rest] if is_hex(folder.as_ref(), 2) && is_hex(rest.as_ref(), 30))
 }
 
 /// Appends the next piece of a message to `octets`; false at its end.

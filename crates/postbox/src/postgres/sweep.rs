@@ -35,6 +35,7 @@ impl Database {
     /// is a day; with `only_look` it only counts them. Others may use the database meanwhile: an object gets its message
     /// within the hour, or never, and a session has so long to read what another deletes.
     pub async fn sweep(&self, age: Duration, only_look: bool) -> Result<Swept, Error> {
+        self.look_whose_objects().await?;
         let age = age.max(2 * FRESH);
         let (mut swept, mut batch) = (Swept::default(), Vec::with_capacity(AT_ONCE));
         let objects = self.objects()?;

@@ -12,6 +12,7 @@ pub async fn settings() -> Settings {
     let settings = Settings::new(testing::Postgres::shared().database(), bucket(testing::S3::shared(), &key));
     let database = Database::new(settings.clone());
     database.migrate().await.unwrap();
+    database.take_objects().await.unwrap();
     // The secret has to be there as long as the process is.
     let _kept = folder.keep();
     settings
@@ -19,6 +20,13 @@ pub async fn settings() -> Settings {
 
 pub async fn database() -> Database {
     Database::new(settings().await)
+}
+
+/// The same with large messages elsewhere.
+pub async fn with(objects: ObjectsAt) -> Settings {
+    let settings = Settings { objects, ..settings().await };
+    Database::new(settings.clone()).take_objects().await.unwrap();
+    settings
 }
 
 /// A fresh bucket.

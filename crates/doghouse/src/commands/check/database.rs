@@ -21,7 +21,10 @@ pub(super) async fn check(database: &Database, report: &mut Report) -> bool {
             report.fault(error);
             return false;
         }
-        Ok(missing) if missing.is_empty() => report.good(format_args!("{} has its tables", database.place())),
+        Ok(missing) if missing.is_empty() => {
+            report.good(format_args!("{} has its tables", database.place()));
+            objects(database, report).await;
+        }
         Ok(missing) => {
             let names: Vec<&str> = missing.iter().map(|step| step.name).collect();
             report.fault(format_args!(
@@ -42,11 +45,17 @@ pub(super) async fn check(database: &Database, report: &mut Report) -> bool {
         }
         Err(error) => report.fault(error),
     }
-    let tried = match database.objects() {
-        Ok(objects) => objects.try_out().await.map(|()| objects.place().to_owned()),
-        Err(error) => Err(error),
+    true
+}
+
+async fn objects(database: &Database, report: &mut Report) {
+    let tried = async {
+        let objects = database.objects()?;
+        objects.try_out().await?;
+        database.owns_objects().await?;
+        Ok::<_, Error>(objects.place())
     };
-    match tried {
+    match tried.await {
         Ok(place) => report.good(format_args!("an object was put into {place}, read and deleted")),
         Err(error) => report.fault(error),
     }
@@ -54,7 +63,6 @@ pub(super) async fn check(database: &Database, report: &mut Report) -> bool {
         report
             .warning("the object store is a folder: all servers have to share it, with the same mail in it");
     }
-    true
 }
 
 /// What is set so that a commit may be lost.
