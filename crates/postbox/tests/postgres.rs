@@ -552,7 +552,9 @@ async fn octets_that_were_stored_long_ago_get_no_message() {
     let server = testing::S3::start();
     let folder = tempfile::tempdir().unwrap();
     let objects = site::bucket(&server, &site::secret_file(folder.path()));
-    let mail = Database::new(hasty(site::with(objects).await)).postbox("fido");
+    // Large parts take their time.
+    let settings = Settings { patience: Duration::from_secs(8), ..hasty(site::with(objects).await) };
+    let mail = Database::new(settings).postbox("fido");
     server.faults("aged_hours=2");
     for length in [70_000, 6_000_000] {
         let late = mail.deliver(&FolderName::inbox(), &vec![b'x'; length][..]).await.unwrap_err();
