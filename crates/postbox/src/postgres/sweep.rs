@@ -53,9 +53,13 @@ impl Database {
         }
         self.sweep_some(&mut batch, age, only_look, &mut swept).await?;
         if !only_look {
-            const FORGET: &str = "DELETE FROM delivery WHERE at < now() - $1::integer * INTERVAL '1 day'";
+            const DELIVERED: &str = "DELETE FROM delivery WHERE at < now() - $1::integer * INTERVAL '1 day'";
+            const DISCARDED: &str =
+                "DELETE FROM discarded WHERE at < now() - $1::bigint * INTERVAL '1 second'";
             let forget = || async {
-                self.connection().await?.change("forget deliveries", FORGET, &[&DELIVERIES]).await
+                let connection = self.connection().await?;
+                connection.change("forget deletions", DISCARDED, &[&seconds(age)]).await?;
+                connection.change("forget deliveries", DELIVERED, &[&DELIVERIES]).await
             };
             swept.deliveries = self.persist(forget).await?;
         }
@@ -71,17 +75,14 @@ impl Database {
     ) -> Result<(), Error> {
         const NEEDED: &str = "SELECT object FROM message WHERE object = ANY ($1)
             UNION SELECT object FROM discarded WHERE object = ANY ($1) AND at > now() - $2::bigint * INTERVAL '1 second'";
-        const DONE: &str = "DELETE FROM discarded WHERE object = ANY ($1)";
         let keys: Vec<String> = batch.iter().map(|object| object.location.to_string()).collect();
-        let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
         let needed = || async {
             let connection = self.connection().await?;
-            let rows = connection.rows("look for messages", NEEDED, &[&keys, &seconds]).await?;
+            let rows = connection.rows("look for messages", NEEDED, &[&keys, &seconds(age)]).await?;
             rows.iter().map(|row| connection.value::<String>(row, 0)).collect::<Result<Vec<_>, _>>()
         };
         let needed: HashSet<String> =
             if keys.is_empty() { HashSet::new() } else { self.persist(needed).await?.into_iter().collect() };
-        let mut removed = Vec::new();
         for object in batch.drain(..) {
             let key = object.location.to_string();
             if needed.contains(&key) {
@@ -92,12 +93,11 @@ impl Database {
             }
             swept.removed += 1;
             swept.octets += object.size;
-            removed.push(key);
-        }
-        if !only_look && !removed.is_empty() {
-            let done = || async { self.connection().await?.change("note a sweep", DONE, &[&removed]).await };
-            self.persist(done).await?;
         }
         Ok(())
     }
+}
+
+fn seconds(age: Duration) -> i64 {
+    i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
 }
