@@ -74,9 +74,10 @@ impl Tree {
 
     /// The CPU time of all of them so far, also of those that have ended.
     pub(crate) fn cpu(&self) -> Duration {
-        let ticks = rustix::param::clock_ticks_per_second();
+        // `/proc` counts in hundredths of a second wherever this runs: Linux's USER_HZ.
+        const TICK: Duration = Duration::from_millis(10);
         let used: u64 = self.numbers().into_iter().filter_map(Stat::read).map(|stat| stat.ticks).sum();
-        Duration::from_nanos(used * (1_000_000_000 / ticks.max(1)))
+        TICK.saturating_mul(u32::try_from(used).unwrap_or(u32::MAX))
     }
 
     /// The octets of memory that nobody else shares, over all of them.
