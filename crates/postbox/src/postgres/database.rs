@@ -37,7 +37,7 @@ struct Shared {
     opening: Mutex<()>,
     learnt: Arc<Learnt>,
     /// Set once the object store has proved to be this database's.
-    owns_objects: OnceCell<()>,
+    ownership: OnceCell<()>,
 }
 
 /// What is known of the server that answers, until another may do so.
@@ -64,7 +64,7 @@ impl Database {
             open: OnceLock::new(),
             opening: Mutex::default(),
             learnt: Arc::default(),
-            owns_objects: OnceCell::new(),
+            ownership: OnceCell::new(),
         }))
     }
 
@@ -176,9 +176,9 @@ impl Database {
         self.0.learnt.floor.load(SeqCst)
     }
 
-    /// Whether the object store has proved to be this database's.
-    pub(super) fn owns_objects_once(&self) -> &OnceCell<()> {
-        &self.0.owns_objects
+    /// Set once the object store has proved to be this database's.
+    pub(super) fn ownership(&self) -> &OnceCell<()> {
+        &self.0.ownership
     }
 
     pub(super) fn failed(

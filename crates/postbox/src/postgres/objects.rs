@@ -204,7 +204,7 @@ impl Objects {
     ) -> Result<Option<Stored>, Error> {
         let (mut passing, mut octets) = (Passing::default(), Vec::new());
         let is_too_large = |passing: &Passing| most.is_some_and(|most| passing.size > most);
-        let is_small = loop {
+        let is_whole = loop {
             let is_end = !piece(&mut message, &mut octets, &mut passing).await?;
             if is_too_large(&passing) {
                 return Ok(None);
@@ -218,7 +218,7 @@ impl Objects {
         };
         allowed.await?;
         let key = self.new_key()?;
-        if is_small {
+        if is_whole {
             let at = self.put_whole(&key, octets.into()).await?;
             return Ok(Some(passing.stored(Body::Object(key.to_string(), at))));
         }

@@ -15,7 +15,7 @@ impl Database {
 
     /// Fails where the object store is not this database's. It is asked once.
     pub async fn owns_objects(&self) -> Result<(), Error> {
-        self.owns_objects_once().get_or_try_init(|| self.look_whose_objects()).await.copied()
+        self.ownership().get_or_try_init(|| self.look_whose_objects()).await.copied()
     }
 
     /// Fails where the object store is not this database's.

@@ -140,7 +140,7 @@ fn break_connections(database: &Database) {
     sql(database, others);
 }
 
-/// Each stand-in for a fail-over to a server that lacks the last that was committed.
+/// What a stand-by server that lacks the last commits would have in its tables is made so by SQL.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_fail_over_that_loses_commits_nothing_else_is_taken_for_what_was_lost() {
     let database = site::database().await;
