@@ -157,11 +157,15 @@ fn the_check_says_what_is_missing() {
     fs::write(house.config(), config.replace(connect, &format!("connect = \"{fresh}\""))).unwrap();
     let (good, report) = check(&house);
     assert!(
-        !good && report.contains("lacks tables (mail, accounts); run doghouse store migrate"),
+        !good && report.contains("lacks tables (mail, accounts, site); run doghouse store migrate"),
         "{report}"
     );
+    assert!(
+        report.contains("ok: an object was put into the bucket "),
+        "its fault is not the only one: {report}"
+    );
     let migrated = house.command(&["store", "migrate"]).output().unwrap();
-    assert!(migrated.stdout.starts_with(b"0001 mail: done\n0002 accounts: done\n"));
+    assert!(migrated.stdout.starts_with(b"0001 mail: done\n0002 accounts: done\n0003 site: done\n"));
     let (good, report) = check(&house);
     for told in [String::from_utf8_lossy(&migrated.stderr).into_owned(), report] {
         assert!(told.contains("it has the mail of another database; give this one a bucket"), "{told}");

@@ -18,6 +18,7 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "mail", sql: include_str!("migrations/0001_mail.sql") },
     Migration { number: 2, name: "accounts", sql: include_str!("migrations/0002_accounts.sql") },
+    Migration { number: 3, name: "site", sql: include_str!("migrations/0003_site.sql") },
 ];
 
 impl Database {

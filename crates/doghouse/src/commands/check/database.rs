@@ -16,23 +16,21 @@ pub(super) async fn check(database: &Database, report: &mut Report) -> bool {
         return false;
     }
     private_files(database, report);
-    match database.missing().await {
+    let missing: Vec<&str> = match database.missing().await {
+        Ok(missing) => missing.iter().map(|step| step.name).collect(),
         Err(error) => {
             report.fault(error);
             return false;
         }
-        Ok(missing) if missing.is_empty() => {
-            report.good(format_args!("{} has its tables", database.place()));
-            objects(database, report).await;
-        }
-        Ok(missing) => {
-            let names: Vec<&str> = missing.iter().map(|step| step.name).collect();
-            report.fault(format_args!(
-                "{} lacks tables ({}); run doghouse store migrate",
-                database.place(),
-                names.join(", ")
-            ));
-        }
+    };
+    if missing.is_empty() {
+        report.good(format_args!("{} has its tables", database.place()));
+    } else {
+        report.fault(format_args!(
+            "{} lacks tables ({}); run doghouse store migrate",
+            database.place(),
+            missing.join(", ")
+        ));
     }
     match unsafe_settings(database).await {
         Ok(settings) => {
@@ -45,17 +43,7 @@ pub(super) async fn check(database: &Database, report: &mut Report) -> bool {
         }
         Err(error) => report.fault(error),
     }
-    true
-}
-
-async fn objects(database: &Database, report: &mut Report) {
-    let tried = async {
-        let objects = database.objects()?;
-        objects.try_out().await?;
-        database.owns_objects().await?;
-        Ok::<_, Error>(objects.place())
-    };
-    match tried.await {
+    match try_objects(database, missing.is_empty()).await {
         Ok(place) => report.good(format_args!("an object was put into {place}, read and deleted")),
         Err(error) => report.fault(error),
     }
@@ -63,6 +51,17 @@ async fn objects(database: &Database, report: &mut Report) {
         report
             .warning("the object store is a folder: all servers have to share it, with the same mail in it");
     }
+    true
+}
+
+/// Tries the object store; whose it is can be asked where the tables are there.
+async fn try_objects(database: &Database, has_tables: bool) -> Result<&str, Error> {
+    let objects = database.objects()?;
+    objects.try_out().await?;
+    if has_tables {
+        database.owns_objects().await?;
+    }
+    Ok(objects.place())
 }
 
 /// What is set so that a commit may be lost.
