@@ -120,6 +120,70 @@ impl Postgres {
         }
     }
 
+    /// A stand-by server, which follows this one. It has the same settings, and listens at a socket in its own folder.
+    #[must_use]
+    pub fn stand_by(&self) -> Self {
+        let bin = programs::postgres();
+        let supervised = Supervised::new(include_str!("postgres.sh"), &[bin.as_os_str()]);
+        supervised.must(&format!("copy {} {}", self.folder().display(), self.port));
+        let own = [
+            format!("unix_socket_directories = '{}'", supervised.folder().display()),
+            "listen_addresses = ''".to_owned(),
+            "wal_retrieve_retry_interval = '100ms'".to_owned(),
+        ];
+        append(supervised.folder(), &own);
+        supervised.must("start");
+        Self {
+            supervised,
+            psql: bin.join("psql"),
+            port: self.port,
+            password: None,
+            databases: AtomicU64::new(1),
+        }
+    }
+
+    /// How to connect to a database of this one or, where that cannot be, of its stand-by server, which is asked first:
+    /// `host=/tmp/doghouse-5e6f7a8b,/tmp/doghouse-1a2b3c4d user=doghouse dbname=test_7`.
+    #[must_use]
+    pub fn with_stand_by(&self, database: &str, stand_by: &Self) -> String {
+        let host = |server: &Self| format!("host={}", server.folder().display());
+        database.replace(&host(self), &format!("{},{}", host(stand_by), self.folder().display()))
+    }
+
+    /// From now on nothing is confirmed that the stand-by server does not have on its disk.
+    pub fn wait_for_stand_by(&self) {
+        let sql = "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf()";
+        self.sql("postgres", sql);
+        let is_so = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        soon("the stand-by server is waited for", || self.sql("postgres", is_so) == "1");
+    }
+
+    /// Has a stand-by server lose touch with the one that it follows, and follow another or the same from then on.
+    pub fn follow(&self, primary: Option<&Self>) {
+        let from = primary.map_or_else(String::new, |primary| {
+            format!("host={} port={} user=doghouse", primary.folder().display(), primary.port)
+        });
+        self.sql(
+            "postgres",
+            &format!("ALTER SYSTEM SET primary_conninfo = '{from}'; SELECT pg_reload_conf()"),
+        );
+        let receivers = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'";
+        let wanted = if primary.is_some() { "1" } else { "0" };
+        soon("the stand-by server does what it was told", || self.sql("postgres", receivers) == wanted);
+    }
+
+    /// Waits until a stand-by server has all that the one that it follows has committed so far.
+    pub fn catch_up(&self, primary: &Self) {
+        let end = primary.sql("postgres", "SELECT pg_current_wal_lsn()");
+        let has_it = format!("SELECT pg_last_wal_replay_lsn() >= '{end}'");
+        soon("the stand-by server catches up", || self.sql("postgres", &has_it) == "t");
+    }
+
+    /// Has a stand-by server take over: from now on it is written to. The other one has to be stopped before.
+    pub fn promote(&self) {
+        assert_eq!(self.sql("postgres", "SELECT pg_promote()"), "t", "{}", self.log());
+    }
+
     /// Makes an empty database, and says how to connect to it by the socket, in libpq's form:
     /// `host=/tmp/doghouse-1a2b3c4d user=doghouse dbname=test_7`.
     #[must_use]
@@ -225,6 +289,15 @@ impl Postgres {
     }
 }
 
+/// Waits for what comes within a minute.
+fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "it does not come that {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0)
 }
@@ -245,7 +318,7 @@ fn configure(folder: &Path, port: u16, options: &Options) {
         "password_encryption = 'scram-sha-256'".to_owned(),
         "log_line_prefix = '%m [%p] %d '".to_owned(),
     ];
-    let mut hosts = "local all all trust\n".to_owned();
+    let mut hosts = "local all,replication all trust\n".to_owned();
     if let Some(tcp) = &options.tcp {
         let kind = if tcp.tls.is_some() { "hostssl" } else { "host" };
         hosts.extend([kind, " all all 127.0.0.1/32 scram-sha-256\n"]);
@@ -257,7 +330,12 @@ fn configure(folder: &Path, port: u16, options: &Options) {
     }
     settings.extend(options.settings.iter().cloned());
     fs::write(data.join("pg_hba.conf"), hosts).unwrap();
-    let path = data.join("postgresql.conf");
+    append(folder, &settings);
+}
+
+/// Adds lines to the settings; of two of one name the later holds.
+fn append(folder: &Path, settings: &[String]) {
+    let path = folder.join("data/postgresql.conf");
     let text = fs::read_to_string(&path).unwrap() + &settings.join("\n") + "\n";
     fs::write(path, text).unwrap();
 }

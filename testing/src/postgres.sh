@@ -10,9 +10,17 @@ as_owner() {
     fi
 }
 
+own() { [ "$(id -u)" -ne 0 ] || chown 65534:65534 "$folder"; }
+
 make() {
-    if [ "$(id -u)" -eq 0 ]; then chown 65534:65534 "$folder" || return; fi
+    own || return
     as_owner "$bin/initdb" --no-sync -A trust -U doghouse -E UTF8 --locale=C -D "$folder/data"
+}
+
+# Of the server whose socket is in a folder, as a stand-by server that follows it.
+copy() {
+    own || return
+    as_owner "$bin/pg_basebackup" --no-sync -c fast -R -h "$1" -p "$2" -U doghouse -D "$folder/data"
 }
 
 start() { as_owner "$bin/pg_ctl" -w -t 60 -D "$folder/data" -l "$folder/log" start; }

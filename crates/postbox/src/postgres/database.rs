@@ -16,7 +16,10 @@ use tokio::{
     sync::OnceCell,
     time::{Instant, sleep},
 };
-use tokio_postgres::{SimpleQueryMessage, config::Host};
+use tokio_postgres::{
+    SimpleQueryMessage,
+    config::{Host, TargetSessionAttrs},
+};
 
 use super::{Connection, Objects, Postgres, Settings, SettingsError, listing::Kept, settings::secret, tls};
 use crate::{Error, error::Remote};
@@ -200,6 +203,8 @@ impl Open {
         if config.get_application_name().is_none() {
             config.application_name("doghouse");
         }
+        // A stand-by server has old mail and takes none.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         config.connect_timeout(connect_patience).tcp_user_timeout(patience);
         // The system counts them in seconds, and takes none that is 0.
         let interval = (patience / 3).max(Duration::from_secs(1));

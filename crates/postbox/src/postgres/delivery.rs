@@ -94,6 +94,7 @@ impl Entry<'_> {
         // An attempt that is at work at the same time is waited for here.
         const IS_LATE: &str = "SELECT $1::timestamptz < now() - $2::bigint * INTERVAL '1 second'";
         const NOTE: &str = "INSERT INTO delivery (id) VALUES ($1) ON CONFLICT DO NOTHING";
+        const HOLD: &str = "SELECT id FROM delivery WHERE id = $1 FOR UPDATE";
         const MAKE: &str = "INSERT INTO postbox (owner) VALUES ($1) ON CONFLICT DO NOTHING";
         const ROOM: &str = "UPDATE postbox SET messages = messages + 1, octets = octets + $2
             WHERE owner = $1 AND messages < $3 AND octets + $2 <= $4 RETURNING id";
@@ -129,7 +130,10 @@ impl Entry<'_> {
             }
         }
         if connection.change("deliver", NOTE, &[&self.id]).await? == 0 {
-            connection.roll_back().await?;
+            // It is in the tables, and after a restart perhaps not yet at the stand-by server, which a transaction that
+            // changes nothing does not wait for. This one locks a row, and so does.
+            connection.rows("deliver", HOLD, &[&self.id]).await?;
+            connection.commit("deliver").await?;
             return Ok(Entered::Before);
         }
         let take_room: [super::Parameter<'_>; 4] = [&self.owner, &size, &messages, &octets];

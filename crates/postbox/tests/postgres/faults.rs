@@ -22,7 +22,7 @@ use testing::How;
 use crate::{
     assert_counts,
     battery::{all, deliver, inbox, marks, number, text},
-    connect_of, hasty, site, sql,
+    connect_of, hasty, site,
 };
 
 /// A port by which a database is reached. The answer to the first COMMIT is lost on the way, and the connection with it.
@@ -131,54 +131,4 @@ async fn a_database_that_is_away_is_an_error_in_time_and_nothing_is_done() {
 
 async fn inbox_or_none(mail: &Postgres) -> Option<postbox::postgres::Snapshot> {
     mail.select(&FolderName::inbox()).await.ok()
-}
-
-/// Has every connection broken, as where another server takes over.
-fn break_connections(database: &Database) {
-    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    sql(database, others);
-}
-
-/// What a stand-by server that lacks the last commits would have in its tables is made so by SQL.
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_fail_over_that_loses_commits_nothing_else_is_taken_for_what_was_lost() {
-    let database = site::database().await;
-    let mail = database.postbox("fido");
-    for message in ["one", "two"] {
-        deliver(&mail, message.as_bytes()).await;
-    }
-    let before = sql(&database, "SELECT newest FROM folder");
-    deliver(&mail, b"lost").await;
-    let mut session = inbox(&mail).await;
-    assert_eq!(text(&mut session, 3).await, "lost");
-    sql(
-        &database,
-        &format!(
-            "DELETE FROM body WHERE id > {before}; DELETE FROM message WHERE id > {before};
-             UPDATE folder SET messages = 2, newest = {before}; UPDATE postbox SET messages = 2, octets = 6"
-        ),
-    );
-    break_connections(&database);
-    deliver(&mail, b"another").await;
-    assert_eq!(session.release(&marks(&[3])).await.kept, 0);
-    assert_eq!(all(&mail).await, ["one", "two", "another"], "what was lost is not the one that came");
-    assert_counts(&database);
-
-    // Another server's deletion is lost, and then another message is deleted.
-    let seen = Database::new(database.settings().clone());
-    let mut session = inbox(&mail).await;
-    assert_eq!(text(&mut session, 3).await, "another");
-    assert_eq!(session.release(&marks(&[1])).await.kept, 0);
-    assert_eq!(all(&seen.postbox("fido")).await, ["two", "another"]);
-    sql(
-        &database,
-        &format!(
-            "INSERT INTO message SELECT folder, 1, size, wire, received, digest FROM message WHERE id = {before};
-             INSERT INTO body SELECT folder, 1, 'uno' FROM body WHERE id = {before};
-             DELETE FROM message WHERE id = {before}; DELETE FROM body WHERE id = {before}"
-        ),
-    );
-    break_connections(&database);
-    assert_eq!(all(&seen.postbox("fido")).await, ["uno", "another"], "a list of before is forgotten");
 }

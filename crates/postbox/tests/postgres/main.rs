@@ -15,6 +15,7 @@ mod battery;
 #[path = "../site/mod.rs"]
 mod site;
 
+mod fail_over;
 mod faults;
 mod objects;
 mod tls;
