@@ -3,7 +3,8 @@
 //!
 //! Writers deliver numbered messages by LMTP, as mail servers do: what was not confirmed is tried again, by the other
 //! server. Readers fetch and acknowledge by POP2. Meanwhile servers are killed and started again, and paused for longer
-//! than anything is waited for; the database is restarted; the object store fails one put in a hundred.
+//! than anything is waited for; the database is restarted, and its stand-by server takes over; the object store fails one
+//! put in a hundred.
 //!
 //! `DOGHOUSE_CLUSTER_MESSAGES` says how many messages; `./check` wants 20,000.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
@@ -96,7 +97,11 @@ fn messages() -> usize {
 #[test]
 fn two_nodes_one_killed() {
     let (postgres, s3) = (Postgres::start(), S3::start());
+    let stand_by = postgres.stand_by();
+    postgres.wait_for_stand_by();
     let mut site = Site::at(&postgres, &s3);
+    let database = site.connect.split("dbname=").nth(1).unwrap().to_owned();
+    site.connect = postgres.with_stand_by(&site.connect, &stand_by);
     site.more = PATIENCE.to_owned();
     s3.faults("fail_put_every=100");
     let nodes = [Node::start(&site), Node::start(&site)];
@@ -113,13 +118,21 @@ fn two_nodes_one_killed() {
         reading.push(thread::spawn(move || reader::run(reader, places, &board)));
     }
 
-    let mut troubles = Troubles { postgres: &postgres, nodes, kills: 0, pauses: 0, restarts: 0 };
+    let mut troubles = Troubles {
+        postgres: &postgres,
+        stand_by: &stand_by,
+        nodes,
+        kills: 0,
+        pauses: 0,
+        restarts: 0,
+        fail_overs: 0,
+    };
     troubles.come(&board);
     for writer in work {
         writer.join().unwrap();
     }
     board.all_confirmed.store(true, SeqCst);
-    let count = || postgres.sql(&site.connect, "SELECT count(*) FROM message").trim().to_owned();
+    let count = || stand_by.sql(&database, "SELECT count(*) FROM message").trim().to_owned();
     while count() != "0" && begun.elapsed() < MOST {
         thread::sleep(Duration::from_millis(200));
     }
@@ -128,10 +141,10 @@ fn two_nodes_one_killed() {
         reader.join().unwrap();
     }
 
-    let given_out = postgres.sql(&site.connect, "SELECT count(*) FROM delivery").trim().to_owned();
+    let given_out = stand_by.sql(&database, "SELECT count(*) FROM delivery").trim().to_owned();
     let left = count();
-    let miscounted = postgres.sql(
-        &site.connect,
+    let miscounted = stand_by.sql(
+        &database,
         "SELECT count(*) FROM postbox WHERE (messages, octets) <> (
             SELECT count(*), coalesce(sum(message.size), 0)::bigint FROM message
             JOIN folder ON folder.id = message.folder WHERE folder.postbox = postbox.id)",
@@ -159,10 +172,12 @@ fn two_nodes_one_killed() {
 /// What goes wrong.
 struct Troubles<'a> {
     postgres: &'a Postgres,
+    stand_by: &'a Postgres,
     nodes: [Node; 2],
     kills: usize,
     pauses: usize,
     restarts: usize,
+    fail_overs: usize,
 }
 
 impl Troubles<'_> {
@@ -177,6 +192,7 @@ impl Troubles<'_> {
             (55, "immediate"),
             (65, "pause 0"),
             (80, "kill 0"),
+            (90, "fail over"),
         ] {
             while board.confirmed.lock().unwrap().len() < share(part) {
                 thread::sleep(Duration::from_millis(5));
@@ -185,6 +201,11 @@ impl Troubles<'_> {
                 Some(("kill", node)) => {
                     self.nodes[node.parse::<usize>().unwrap()].kill_and_start_again();
                     self.kills += 1;
+                }
+                Some(("fail", _)) => {
+                    self.postgres.stop(How::Immediate);
+                    self.stand_by.promote();
+                    self.fail_overs += 1;
                 }
                 Some((_, node)) => {
                     self.nodes[node.parse::<usize>().unwrap()].pause(PAUSE);
@@ -220,6 +241,7 @@ fn report(board: &Board, troubles: &Troubles<'_>, s3: &S3, given_out: &str, took
         ("servers killed (SIGKILL)", troubles.kills.to_string()),
         ("servers paused (SIGSTOP, 9 s)", troubles.pauses.to_string()),
         ("restarts of PostgreSQL", troubles.restarts.to_string()),
+        ("fail-overs to its stand-by server", troubles.fail_overs.to_string()),
         ("objects put", s3.count("puts").to_string()),
         ("of them refused on purpose", s3.count("injected").to_string()),
         ("confirmed and lost", lost.to_string()),
