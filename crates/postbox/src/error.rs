@@ -128,6 +128,10 @@ fn remote_remedy(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> &'s
     match sql_state(cause) {
         // A table, or a column of one.
         Some("42P01" | "42703") => ": run doghouse store migrate",
+        // Statements that are there already, or are not.
+        Some("42P05" | "26000") => {
+            ": PgBouncer in transaction mode does so without max_prepared_statements (1.21); have it in session mode"
+        }
         _ => "",
     }
 }

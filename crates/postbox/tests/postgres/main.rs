@@ -212,6 +212,14 @@ async fn a_large_folder_is_counted_at_once_and_listed_by_its_index() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn statements_that_pgbouncer_mixes_up_are_an_error_with_a_remedy() {
+    let database = site::database().await;
+    let connection = database.connection().await.unwrap();
+    let twice = connection.batch("try", "PREPARE bone AS SELECT 1; PREPARE bone AS SELECT 1").await;
+    assert!(twice.unwrap_err().to_string().ends_with("have it in session mode"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_tables_are_made_by_a_command_and_by_whoever_is_first() {
     let settings = Settings::new(testing::Postgres::shared().database(), ObjectsAt::Memory);
     let database = Database::new(settings.clone());
