@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
-    ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig,
+    ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, RetryConfig,
     WriteMultipart,
     aws::AmazonS3Builder,
     local::LocalFileSystem,
@@ -280,9 +280,16 @@ impl Objects {
         self.if_there("read an object", read).await
     }
 
-    /// Has the store say so.
+    /// Has the store say so, unless it says something meanwhile.
     pub(super) async fn set_owner(&self, owner: &str) -> Result<(), Error> {
-        self.put_whole(&self.prefix.clone().join(OWNER), owner.to_owned().into()).await.map(drop)
+        let (key, owner) = (self.prefix.clone().join(OWNER), Bytes::from(owner.to_owned()));
+        super::step(&self.place)?;
+        let create = self.store.put_opts(&key, owner.clone().into(), PutMode::Create.into());
+        // Not every store knows this condition; one that does not is asked once more whether it is anybody's.
+        if self.within("put an object", create).await.is_ok() || self.owner().await?.is_some() {
+            return Ok(());
+        }
+        self.put_whole(&key, owner).await.map(drop)
     }
 
     /// Removes the object of a message that nobody has, as far as that is possible now; a sweep does it later.

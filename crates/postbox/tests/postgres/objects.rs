@@ -184,3 +184,30 @@ async fn an_object_store_is_one_databases_alone() {
     assert_eq!(all(&ours.postbox("fido")).await, [String::from_utf8(large).unwrap()]);
     ours.take_objects().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_databases_that_take_an_object_store_at_once_the_first_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = site::bucket(testing::S3::shared(), &site::secret_file(folder.path()));
+    for objects in [ObjectsAt::Folder(folder.path().to_owned()), bucket] {
+        let slow = Database::new(Settings { objects: objects.clone(), ..site::settings().await });
+        let quick = Database::new(Settings { objects, ..site::settings().await });
+        let mut holding = slow.connection().await.unwrap();
+        holding.begin("hold").await.unwrap();
+        holding.batch("hold", "LOCK TABLE site").await.unwrap();
+        // It sees that the store is nobody's, and is held up until it is the other's.
+        let taking = tokio::spawn({
+            let slow = slow.clone();
+            async move { slow.take_objects().await }
+        });
+        let is_held_up = "SELECT count(*) FROM pg_locks WHERE relation = 'site'::regclass AND NOT granted";
+        while sql(&slow, is_held_up) == "0" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        quick.take_objects().await.unwrap();
+        holding.commit("hold").await.unwrap();
+        let refused = taking.await.unwrap().unwrap_err().to_string();
+        assert!(refused.contains("the mail of another database"), "{refused}");
+        quick.take_objects().await.unwrap();
+    }
+}
