@@ -164,3 +164,25 @@ fn certificate(folder: &std::path::Path) -> (String, String) {
     let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     (text("certificate"), text("key"))
 }
+
+#[test]
+fn a_stand_by_server_follows_and_takes_over() {
+    let primary = Postgres::start();
+    let stand_by = primary.stand_by();
+    let database = primary.database();
+    let both = primary.with_stand_by(&database, &stand_by);
+    let there = both.replace(&format!(",{}", primary.folder().display()), "");
+    primary.sql(&database, "CREATE TABLE dog (name text); INSERT INTO dog VALUES ('fido')");
+    stand_by.catch_up(&primary);
+    assert_eq!(stand_by.sql(&there, "SELECT name FROM dog; SHOW transaction_read_only"), "fido\non");
+    stand_by.follow(None);
+    primary.sql(&database, "INSERT INTO dog VALUES ('rex')");
+    assert_eq!(stand_by.sql(&there, "SELECT count(*) FROM dog"), "1");
+    stand_by.follow(Some(&primary));
+    primary.wait_for_stand_by();
+    primary.sql(&database, "INSERT INTO dog VALUES ('bella')");
+    primary.stop(How::Immediate);
+    stand_by.promote();
+    let names = "SELECT string_agg(name, ' ' ORDER BY name) FROM dog; SHOW transaction_read_only";
+    assert_eq!(stand_by.sql(&both, names), "bella fido rex\noff");
+}
