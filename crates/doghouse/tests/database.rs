@@ -140,17 +140,20 @@ fn mail_moves_in_and_out_and_is_verified() {
     assert!(read("out") == read("Maildir"));
 }
 
+/// Whether all is well, and the report.
+fn check(house: &House) -> (bool, String) {
+    let output = house.command(&["check"]).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
 #[test]
 fn the_check_says_what_is_missing() {
     let house = Site::new().house("");
-    let check = |house: &House| {
-        let output = house.command(&["check"]).output().unwrap();
-        (output.status.success(), String::from_utf8(output.stdout).unwrap())
-    };
     let (_, report) = check(&house);
     assert!(report.contains("ok: the database test_") && report.contains("has its tables"), "{report}");
     assert!(report.contains("ok: an object was put into the bucket "), "{report}");
     assert!(report.contains("fault: the database") && report.contains("has fsync = off"), "{report}");
+    assert!(!report.contains("stand-by"), "{report}");
     let config = fs::read_to_string(house.config()).unwrap();
     let fresh = Postgres::shared().database();
     let connect = config.lines().find(|line| line.starts_with("connect")).unwrap();
@@ -253,4 +256,29 @@ fn while_the_database_is_away_the_server_is_not_ready_and_says_so() {
     assert!(reply.starts_with('=') && reply != "=0", "{reply}");
     assert!(daemon.log().contains("the database is away") && daemon.log().contains("the database is back"));
     assert!(value(&daemon, "doghouse_database_up") > 0.5);
+}
+
+#[test]
+fn a_stand_by_server_has_to_be_waited_for_and_serves_once_it_has_taken_over() {
+    let postgres = Postgres::start();
+    let stand_by = postgres.stand_by();
+    let mut site = Site::at(&postgres, S3::shared());
+    site.connect = postgres.with_stand_by(&site.connect, &stand_by);
+    let house = site.house("[metrics]\naddress = '127.0.0.1:0'\n");
+    let (_, report) = check(&house);
+    assert!(
+        report.contains("warning: the database ") && report.contains("waits for no stand-by"),
+        "{report}"
+    );
+    postgres.wait_for_stand_by();
+    let (_, report) = check(&house);
+    assert!(!report.contains("waits for no stand-by"), "{report}");
+
+    let daemon = house.serve();
+    wait_for_readiness(&daemon, true);
+    postgres.stop(How::Immediate);
+    wait_for_readiness(&daemon, false);
+    stand_by.promote();
+    wait_for_readiness(&daemon, true);
+    assert_eq!(daemon.connect().log_in(), "#0 messages for you");
 }

@@ -32,16 +32,8 @@ pub(super) async fn check(database: &Database, report: &mut Report) -> bool {
             missing.join(", ")
         ));
     }
-    match unsafe_settings(database).await {
-        Ok(settings) => {
-            for name in settings {
-                report.fault(format_args!(
-                    "{} has {name} = off, and loses confirmed mail when it crashes; set it to on",
-                    database.place()
-                ));
-            }
-        }
-        Err(error) => report.fault(error),
+    if let Err(error) = settings(database, report).await {
+        report.fault(error);
     }
     match try_objects(database, missing.is_empty()).await {
         Ok(place) => report.good(format_args!("an object was put into {place}, read and deleted")),
@@ -64,20 +56,34 @@ async fn try_objects(database: &Database, has_tables: bool) -> Result<&str, Erro
     Ok(objects.place())
 }
 
-/// What is set so that a commit may be lost.
-async fn unsafe_settings(database: &Database) -> Result<Vec<String>, Error> {
-    let mut settings = Vec::new();
+/// Whether something is set so that what was committed may be lost.
+async fn settings(database: &Database, report: &mut Report) -> Result<(), Error> {
+    let place = database.place();
     for name in ["fsync", "synchronous_commit", "full_page_writes"] {
-        const SQL: &str = "SELECT current_setting($1, true)";
-        let connection = database.connection().await?;
-        let rows = connection.rows("look at settings", SQL, &[&name]).await?;
-        // Other databases than PostgreSQL know no such setting.
-        let value = rows.first().map(|row| connection.value::<Option<String>>(row, 0)).transpose()?.flatten();
-        if value.as_deref() == Some("off") {
-            settings.push(name.to_owned());
+        if setting(database, name).await?.as_deref() == Some("off") {
+            report.fault(format_args!(
+                "{place} has {name} = off, and loses confirmed mail when it crashes; set it to on"
+            ));
         }
     }
-    Ok(settings)
+    let has_stand_by = database.settings().parsed().is_ok_and(|connect| connect.get_hosts().len() > 1);
+    let waits_for = setting(database, "synchronous_standby_names").await?;
+    let waits_until = setting(database, "synchronous_commit").await?;
+    if has_stand_by && (waits_for.as_deref() == Some("") || waits_until.as_deref() == Some("local")) {
+        report.warning(format_args!(
+            "{place} waits for no stand-by server, and a fail-over loses the mail that was confirmed last; name them in \
+             synchronous_standby_names, with synchronous_commit = on"
+        ));
+    }
+    Ok(())
+}
+
+/// A setting of PostgreSQL; other databases need not know it.
+async fn setting(database: &Database, name: &str) -> Result<Option<String>, Error> {
+    const SQL: &str = "SELECT current_setting($1, true)";
+    let connection = database.connection().await?;
+    let rows = connection.rows("look at settings", SQL, &[&name]).await?;
+    Ok(rows.first().map(|row| connection.value(row, 0)).transpose()?.flatten())
 }
 
 fn private_files(database: &Database, report: &mut Report) {
