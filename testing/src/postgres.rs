@@ -156,6 +156,8 @@ impl Postgres {
         self.sql("postgres", sql);
         let is_so = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
         soon("the stand-by server is waited for", || self.sql("postgres", is_so) == "1");
+        // Commits wait once the checkpointer has read the settings, which it does before this.
+        self.sql("postgres", "CHECKPOINT");
     }
 
     /// Has a stand-by server lose touch with the one that it follows, and follow another or the same from then on.

@@ -19,8 +19,8 @@ const PORT: u16 = 5432;
 #[derive(Clone)]
 pub struct Settings {
     /// Where it is, as libpq's words or as a URL: `host=/run/postgresql dbname=doghouse` or
-    /// `postgresql://doghouse@db.example/doghouse`. Several hosts are tried in order, and one
-    /// that takes no changes is passed over.
+    /// `postgresql://doghouse@db.example/doghouse`. Several hosts are tried in order, and one that takes no changes is
+    /// passed over.
     pub connect: String,
     /// A file whose first line is the password, where one is asked for.
     pub password_file: Option<PathBuf>,
