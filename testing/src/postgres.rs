@@ -151,7 +151,7 @@ impl Postgres {
     }
 
     /// From now on nothing is confirmed that the stand-by server does not have on its disk.
-    pub fn wait_for_stand_by(&self) {
+    pub fn commits_wait_for_stand_by(&self) {
         let sql = "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf()";
         self.sql("postgres", sql);
         let is_so = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";

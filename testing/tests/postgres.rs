@@ -179,7 +179,7 @@ fn a_stand_by_server_follows_and_takes_over() {
     primary.sql(&database, "INSERT INTO dog VALUES ('rex')");
     assert_eq!(stand_by.sql(&there, "SELECT count(*) FROM dog"), "1");
     stand_by.follow(Some(&primary));
-    primary.wait_for_stand_by();
+    primary.commits_wait_for_stand_by();
     primary.sql(&database, "INSERT INTO dog VALUES ('bella')");
     primary.stop(How::Immediate);
     stand_by.promote();

@@ -270,7 +270,7 @@ fn a_stand_by_server_has_to_be_waited_for_and_serves_once_it_has_taken_over() {
         report.contains("warning: the database ") && report.contains("waits for no stand-by"),
         "{report}"
     );
-    postgres.wait_for_stand_by();
+    postgres.commits_wait_for_stand_by();
     let (_, report) = check(&house);
     assert!(!report.contains("waits for no stand-by"), "{report}");
 

@@ -98,7 +98,7 @@ fn messages() -> usize {
 fn two_nodes_one_killed() {
     let (postgres, s3) = (Postgres::start(), S3::start());
     let stand_by = postgres.stand_by();
-    postgres.wait_for_stand_by();
+    postgres.commits_wait_for_stand_by();
     let mut site = Site::at(&postgres, &s3);
     let database = site.connect.split("dbname=").nth(1).unwrap().to_owned();
     site.connect = postgres.with_stand_by(&site.connect, &stand_by);

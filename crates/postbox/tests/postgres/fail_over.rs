@@ -10,6 +10,7 @@ use testing::How;
 use tokio::time::timeout;
 
 use crate::{
+    assert_counts_by,
     battery::{all, deliver, inbox, marks, text},
     deliver_as, hasty,
 };
@@ -36,12 +37,18 @@ impl Pair {
         self.primary.stop(How::Immediate);
         self.stand_by.promote();
     }
+
+    /// What the server that stood by answers.
+    fn sql_there(&self, sql: &str) -> String {
+        let database = self.settings.connect.split("dbname=").nth(1).unwrap();
+        self.stand_by.sql(database, sql)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_goes_on_at_the_server_that_takes_over() {
     let pair = Pair::start().await;
-    pair.primary.wait_for_stand_by();
+    pair.primary.commits_wait_for_stand_by();
     let mail = Database::new(pair.settings.clone()).postbox("fido");
     for message in ["one", "two", "three"] {
         deliver(&mail, message.as_bytes()).await;
@@ -69,7 +76,7 @@ async fn a_session_goes_on_at_the_server_that_takes_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_confirmed_is_there_after_a_fail_over_also_where_it_was_entered_before() {
     let pair = Pair::start().await;
-    pair.primary.wait_for_stand_by();
+    pair.primary.commits_wait_for_stand_by();
     let database = Database::new(pair.settings.clone());
     let (mail, inbox_name) = (database.postbox("fido"), FolderName::inbox());
     deliver_as(&mail, &inbox_name, b"one", "1").await.unwrap();
@@ -106,12 +113,16 @@ async fn a_server_that_takes_no_more_mail_is_left_for_the_one_that_does() {
     pair.stand_by.catch_up(&pair.primary);
     let sql = "ALTER SYSTEM SET default_transaction_read_only = on; SELECT pg_reload_conf()";
     pair.primary.sql("postgres", sql);
+    while pair.primary.sql("postgres", "SHOW default_transaction_read_only") != "on" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     pair.stand_by.promote();
     // Connections to the first are still open.
     assert_eq!(text(&mut session, 1).await, "one");
     assert_eq!(session.release(&marks(&[1])).await.kept, 0);
     deliver(&mail, b"two").await;
     assert_eq!(all(&mail).await, ["two"]);
+    assert_eq!(pair.sql_there("SELECT convert_from(octets, 'UTF8') FROM body"), "two");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,4 +149,5 @@ async fn after_a_fail_over_that_loses_commits_nothing_else_is_taken_for_what_was
     deliver(&mail, b"another").await;
     assert_eq!(session.release(&marks(&[3])).await.kept, 0);
     assert_eq!(all(&mail).await, ["one", "three", "another"], "what was lost is not the one that came");
+    assert_counts_by(|query| pair.sql_there(query));
 }

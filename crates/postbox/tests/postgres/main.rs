@@ -59,23 +59,22 @@ fn sql(database: &Database, sql: &str) -> String {
 
 /// That what is counted beside the messages is what there is.
 fn assert_counts(database: &Database) {
+    assert_counts_by(|query| sql(database, query));
+}
+
+/// The same, of what answers.
+fn assert_counts_by(sql: impl Fn(&str) -> String) {
     let wrong = sql(
-        database,
         "SELECT folder.name, folder.messages, count(message.id) FROM folder LEFT JOIN message ON message.folder = folder.id
          GROUP BY folder.id HAVING folder.messages <> count(message.id)",
     );
     assert_eq!(wrong.trim(), "");
-    let wrong = sql(
-        database,
-        "SELECT owner FROM postbox WHERE (messages, octets) <> (
+    let wrong = sql("SELECT owner FROM postbox WHERE (messages, octets) <> (
             SELECT count(*), coalesce(sum(message.size), 0)::bigint FROM message
-            JOIN folder ON folder.id = message.folder WHERE folder.postbox = postbox.id)",
-    );
+            JOIN folder ON folder.id = message.folder WHERE folder.postbox = postbox.id)");
     assert_eq!(wrong.trim(), "");
-    let stray = sql(
-        database,
-        "SELECT count(*) FROM body LEFT JOIN message USING (folder, id) WHERE message.id IS NULL",
-    );
+    let stray =
+        sql("SELECT count(*) FROM body LEFT JOIN message USING (folder, id) WHERE message.id IS NULL");
     assert_eq!(stray.trim(), "0", "octets go with their message");
 }
 
